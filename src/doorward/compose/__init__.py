@@ -1,0 +1,1 @@
+"""The only place that joins stations, engines and SDKs; the only reader of settings."""

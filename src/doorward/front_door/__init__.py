@@ -1,0 +1,1 @@
+"""The HTTP edge for users. One check is one file; their order is one literal list in `door.py`."""

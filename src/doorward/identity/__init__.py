@@ -1,0 +1,1 @@
+"""Token verification, SigV4, turn tokens, keys. Pure where it can be."""

@@ -1,0 +1,1 @@
+"""Frozen plain data. Nothing here does anything that needs anything else."""

@@ -1,0 +1,35 @@
+"""What crosses the agent door, as plain data."""
+
+from collections.abc import AsyncIterator
+
+from msgspec import Struct
+
+from doorward.model.secret import Secret
+
+
+class AgentCall(Struct, frozen=True, kw_only=True):
+    """One invocation of an agent.
+
+    `agent` is its ARN, `payload` the JSON body, `session_id` 33-100 characters. `user_id` names the user it is for
+    (needs the act-for-user grant) and `turn_token` proves it. `bearer` is only set in the patterns `direct` and
+    `front-door`, where the user's own token opens the agent door.
+    """
+
+    agent: str
+    session_id: str
+    payload: bytes
+    accept: str = "text/event-stream"
+    user_id: str | None = None
+    turn_token: Secret | None = None
+    bearer: Secret | None = None
+    request_id: str = ""
+    traceparent: str | None = None
+
+
+class AgentReply(Struct, frozen=True, kw_only=True):
+    """The answer's head and its body as chunks of bytes, as they arrive. Close `chunks` to hang up."""
+
+    status: int
+    content_type: str
+    session_id: str
+    chunks: AsyncIterator[bytes]

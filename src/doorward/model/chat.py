@@ -1,0 +1,128 @@
+"""Conversations, messages, turns and their events, as plain data. Times are seconds since 1970 (UTC, float)."""
+
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import Struct, field
+
+Role = Literal["user", "assistant"]
+T = TypeVar("T")
+
+
+class TurnStatus(StrEnum):
+    """The one outcome of a turn. `RUNNING` is the only state that is not final."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class MessageStatus(StrEnum):
+    """Whether a message is whole. A user's message is always `COMPLETE`."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a turn spent, in tokens, as the model reported it; `model` names it (``rehearsal`` is no language model)."""
+
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Conversation(Struct, frozen=True, kw_only=True):
+    """An ordered list of messages that belongs to one user (`owner` is `User.key`)."""
+
+    session_id: str
+    owner: str
+    name: str
+    renamed: bool
+    created_at: float
+    updated_at: float
+    message_count: int
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One message. `position` counts from 1 within its conversation and orders it."""
+
+    id: str
+    session_id: str
+    position: int
+    role: Role
+    content: str
+    timestamp: float
+    turn_id: str
+    status: MessageStatus
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """One user message and all that is done to answer it."""
+
+    id: str
+    session_id: str
+    owner: str
+    status: TurnStatus
+    started_at: float
+    finished_at: float | None = None
+    error_code: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+
+class TurnEvent(Struct, frozen=True):
+    """One entry of a turn's event log: `sequence` counts from 1 without gaps, `data` is the AG-UI event in JSON."""
+
+    sequence: int
+    data: bytes
+
+
+class NewTurn(Struct, frozen=True, kw_only=True):
+    """All that is written, in one transaction, before the agent runs."""
+
+    turn_id: str
+    session_id: str
+    owner: str
+    message_id: str
+    message: str
+    at: float
+    conversation_name: str
+    first_event: bytes
+    request_id: str
+
+
+class TurnResult(Struct, frozen=True, kw_only=True):
+    """All that is written, in one transaction, when a turn ends; `events` are the last ones, numbered on."""
+
+    turn_id: str
+    status: TurnStatus
+    message_id: str
+    content: str
+    message_status: MessageStatus
+    at: float
+    events: tuple[TurnEvent, ...] = ()
+    error_code: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+
+class DayUsage(Struct, frozen=True, kw_only=True):
+    """What one user spent on one UTC day (``YYYY-MM-DD``)."""
+
+    day: str
+    turns: int
+    input_tokens: int
+    output_tokens: int
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """A page of a list. A cursor is opaque; None means there is nothing further in that direction."""
+
+    items: list[T]
+    next_cursor: str | None = None
+    previous_cursor: str | None = None
+
+
+JsonObject = dict[str, Any]

@@ -1,0 +1,52 @@
+"""Who is calling: a `User`, a `Workload`, or a running turn that acts for a user (`TurnIdentity`)."""
+
+import hashlib
+
+from msgspec import Struct
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """A person or program that signed in. The identity is the pair (issuer, subject); everything else may change."""
+
+    issuer: str
+    subject: str
+    username: str
+    email: str | None = None
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The owner key that stores use: 32 hex digits of SHA-256 over issuer and subject, which a NUL separates."""
+        return hashlib.sha256(f"{self.issuer}\0{self.subject}".encode()).hexdigest()[:32]
+
+
+class Workload(Struct, frozen=True, kw_only=True):
+    """One of our own services, known by the id of its access key (never by the secret).
+
+    `may_invoke` holds the names of the agents it may run; `may_act_for_users` is the separate grant to name a user.
+    """
+
+    key_id: str
+    name: str
+    may_invoke: frozenset[str] = frozenset()
+    may_act_for_users: bool = False
+
+
+class TurnIdentity(Struct, frozen=True, kw_only=True):
+    """What a turn token says: which turn of which conversation runs, for whom, and by which service."""
+
+    issuer: str
+    subject: str
+    actor: str
+    session_id: str
+    turn_id: str
+    audience: str
+    expires_at: float
+
+    @property
+    def owner_key(self) -> str:
+        """The same key as `User.key` of the user this turn acts for."""
+        return User(issuer=self.issuer, subject=self.subject, username="").key
+
+
+Principal = User | Workload | TurnIdentity

@@ -1,0 +1,193 @@
+"""Every setting with its default, unit, bounds and meaning, as plain data. `compose.settings` is the only reader of the
+file and the environment; `docs/reference/configuration.md` is held against this module by a test."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from doorward.model.secret import Secret
+
+Pattern = Literal["direct", "front-door", "two-doors", "conversations"]
+Seconds = Annotated[float, Meta(gt=0, le=86400 * 400)]
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+def note(text: str) -> Meta:
+    """The sentence that the reference shows for a setting."""
+    return Meta(description=text)
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section: frozen, closed."""
+
+
+class GatewaySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gateway process: where it listens and how it is reached."""
+
+    host: Annotated[str, note("Address the front door listens on.")] = "127.0.0.1"
+    port: Annotated[Port, note("Port of the front door; 0 takes a free one.")] = 8000
+    public_url: Annotated[str, note("URL that users see; empty: http://HOST:PORT.")] = ""
+    operator_host: Annotated[str, note("Address of the operator port (metrics); keep it off the users' network.")] = (
+        "127.0.0.1"
+    )
+    operator_port: Annotated[Port, note("Port for /metrics of the gateway; 0 takes a free one.")] = 9464
+    shutdown_grace: Annotated[Seconds, note("Seconds that open requests get at shutdown.")] = 5.0
+
+
+class FrontDoorSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The front door's limits and lists."""
+
+    allowed_hosts: Annotated[tuple[str, ...], note("Host headers that are answered, without port.")] = (
+        "127.0.0.1",
+        "localhost",
+        "::1",
+    )
+    allowed_origins: Annotated[tuple[str, ...], note("Origins besides our own that may call (CORS).")] = ()
+    allow_credentials: Annotated[bool, note("Whether other origins may send cookies.")] = False
+    trusted_proxies: Annotated[
+        tuple[str, ...], note("Networks (CIDR) whose X-Forwarded-For is believed; none by default.")
+    ] = ()
+    cognito_compatible: Annotated[
+        bool, note("Also take what an API Gateway Cognito authorizer takes: ID tokens and a bare token without Bearer.")
+    ] = False
+    filter: Annotated[bool, note("Refuse known bad inputs.")] = True
+    header_timeout: Annotated[Seconds, note("Seconds in which a request's headers must arrive.")] = 5.0
+    body_timeout: Annotated[Seconds, note("Seconds in which a request's body must arrive.")] = 10.0
+    idle_timeout: Annotated[Seconds, note("Seconds a kept-alive connection may stay idle.")] = 75.0
+    max_header_bytes: Annotated[Count, note("Bytes of all headers together.")] = 16384
+    max_headers: Annotated[Count, note("Number of headers.")] = 64
+    max_url_bytes: Annotated[Count, note("Bytes of path and query.")] = 4096
+    max_body_bytes: Annotated[Count, note("Bytes of a request body.")] = 262144
+    max_message_characters: Annotated[Count, note("Characters of one chat message.")] = 32000
+    address_requests: Annotated[Count, note("Requests per address and window, before authentication.")] = 3000
+    address_window: Annotated[Seconds, note("Seconds of that window.")] = 60.0
+    user_requests: Annotated[Count, note("Requests per user and window.")] = 600
+    user_window: Annotated[Seconds, note("Seconds of that window.")] = 60.0
+    concurrent_turns: Annotated[Count, note("Turns of one user at once.")] = 4
+    open_streams: Annotated[Count, note("Open event streams of one user.")] = 16
+
+
+class ClientSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OAuth client of the embedded sign-in."""
+
+    client_id: Annotated[str, Meta(min_length=1), note("Its id.")]
+    redirect_uris: Annotated[tuple[str, ...], note("Where codes may be sent; compared exactly.")] = ()
+    logout_uris: Annotated[tuple[str, ...], note("Where /logout may send the browser.")] = ()
+    require_pkce: Annotated[bool, note("Refuse a code request without PKCE S256.")] = True
+    secret: Annotated[Secret | None, note("Its secret; without one it is a public client.")] = None
+
+
+class SignInSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who signs users in: the embedded sign-in, or any OIDC issuer."""
+
+    issuer: Annotated[str, note("URL of an OIDC issuer; empty: the embedded sign-in.")] = ""
+    client_id: Annotated[str, note("Our client id at the issuer, for the browser session.")] = "doorward-web"
+    client_secret: Annotated[Secret | None, note("Our client secret at the issuer, if it gave one.")] = None
+    audience: Annotated[str, note("The aud that access tokens must carry.")] = "doorward"
+    algorithms: Annotated[tuple[str, ...], note("Signature algorithms this issuer may use (RS256, ES256, EdDSA).")] = (
+        "RS256",
+    )
+    token_style: Annotated[
+        Literal["rfc9068", "cognito", "oidc"],
+        note(
+            "rfc9068: typ at+jwt and aud. cognito: token_use access and client_id instead of aud. oidc: aud, any typ "
+            "but an ID token's."
+        ),
+    ] = "rfc9068"
+    clients_allowed: Annotated[
+        tuple[str, ...], note("Client ids whose tokens are taken; empty: client_id and all [[clients]].")
+    ] = ()
+    role_claim: Annotated[str, note("The claim that lists a user's roles.")] = "cognito:groups"
+    clock_skew: Annotated[float, Meta(ge=0, le=60), note("Seconds of tolerance for token times.")] = 30.0
+    keys_max_age: Annotated[Seconds, note("Seconds after which the issuer's keys are fetched anew.")] = 300.0
+    keys_max_stale: Annotated[Seconds, note("Seconds the last known keys serve when the issuer is down.")] = 3600.0
+    access_token_ttl: Annotated[Seconds, note("Seconds an access or ID token of the embedded sign-in lives.")] = 3600.0
+    refresh_token_ttl: Annotated[Seconds, note("Seconds a refresh token lives.")] = 30 * 86400.0
+    session_ttl: Annotated[Seconds, note("Seconds a browser session lives.")] = 12 * 3600.0
+    open_sign_up: Annotated[bool, note("Whether anybody may make an account (embedded sign-in).")] = False
+    attempts: Annotated[Count, note("Failed sign-ins per user name or address before a pause.")] = 5
+    attempts_window: Annotated[Seconds, note("Seconds over which failed sign-ins count, and of the pause.")] = 300.0
+    allow_in_production: Annotated[bool, note("Take the embedded sign-in in production after all.")] = False
+
+
+class WorkloadSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service that may knock at the agent door with a key of its own."""
+
+    name: Annotated[str, Meta(min_length=1), note("Its name in the ledger.")]
+    access_key_id: Annotated[str, Meta(min_length=16, max_length=128), note("Its key id.")]
+    secret_access_key: Annotated[Secret, note("Its secret key.")]
+    may_invoke: Annotated[tuple[str, ...], note("Names of the agents it may run, exactly.")] = ()
+    may_act_for_users: Annotated[bool, note("Whether it may name the user that it acts for.")] = False
+
+
+class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The agent, its runtime and its door."""
+
+    file: Annotated[str, note("FILE or FILE:NAME of the agent; empty: the built-in example.")] = ""
+    name: Annotated[
+        str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9_-]{0,47}$"), note("Its name, the last part of its ARN.")
+    ] = "hello"
+    model: Annotated[str, note("rehearsal, or provider:model as LangChain's init_chat_model takes it.")] = "rehearsal"
+    model_url: Annotated[str, note("Base URL of an OpenAI-compatible server for that model.")] = ""
+    pass_environment: Annotated[
+        tuple[str, ...], note("Names of environment variables that the agent's process gets; all others are withheld.")
+    ] = ()
+    host: Annotated[str, note("Address the agent door listens on.")] = "127.0.0.1"
+    port: Annotated[Port, note("Port of the agent door; 0 takes a free one.")] = 8080
+    url: Annotated[str, note("URL of the agent door as the services reach it; empty: http://HOST:PORT.")] = ""
+    allowed_hosts: Annotated[tuple[str, ...], note("Host headers that the agent door answers, without port.")] = (
+        "127.0.0.1",
+        "localhost",
+        "::1",
+    )
+    operator_port: Annotated[Port, note("Port for /metrics of the runtime; 0 takes a free one.")] = 9465
+    region: Annotated[str, note("Region in the signature and the ARN.")] = "us-east-1"
+    account: Annotated[str, Meta(pattern=r"^[0-9]{12}$"), note("Account in the ARN.")] = "000000000000"
+    skew: Annotated[float, Meta(gt=0, le=300), note("Seconds a signature is valid before and after its time.")] = 300.0
+    turn_timeout: Annotated[Seconds, note("Seconds a turn may take.")] = 900.0
+    connect_timeout: Annotated[Seconds, note("Seconds to reach the agent door.")] = 5.0
+    max_payload_bytes: Annotated[Count, note("Bytes of an invocation's body.")] = 1_048_576
+    max_response_bytes: Annotated[Count, note("Bytes of one answer.")] = 10_485_760
+    isolation: Annotated[Literal["shared"], note("shared: one worker process serves every session.")] = "shared"
+
+
+class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Turns and conversations."""
+
+    heartbeat: Annotated[Seconds, note("Seconds of silence after which a stream sends a comment.")] = 15.0
+    names: Annotated[Literal["model", "first-message"], note("Who names a conversation after its first answer.")] = (
+        "model"
+    )
+    turn_token_ttl: Annotated[Seconds, note("Seconds a turn token lives beyond the turn's own limit.")] = 60.0
+
+
+class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be seen from outside."""
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], note("Least level that is logged.")] = "info"
+    log_format: Annotated[Literal["text", "json"], note("How log lines look.")] = "text"
+    otlp_endpoint: Annotated[str, note("OTLP/HTTP collector, e.g. http://127.0.0.1:4318; empty: no traces.")] = ""
+
+
+class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    environment: Annotated[
+        Literal["development", "production"], note("production refuses twins and other unsafe settings.")
+    ] = "development"
+    pattern: Annotated[Pattern, note("Which of the four architectures runs.")] = "conversations"
+    allow_pattern_in_production: Annotated[
+        bool, note("Take the patterns direct and front-door in production after all.")
+    ] = False
+    data: Annotated[str, note("Folder of the stores and keys.")] = ".doorward"
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    front_door: FrontDoorSettings = field(default_factory=FrontDoorSettings)
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
+    clients: Annotated[tuple[ClientSettings, ...], note("OAuth clients of the embedded sign-in.")] = ()
+    workloads: Annotated[
+        tuple[WorkloadSettings, ...], note("Workloads besides the generated one of the chat service.")
+    ] = ()
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    chat: ChatSettings = field(default_factory=ChatSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

@@ -1,0 +1,56 @@
+"""The agent as the services see it, and the runtime as the agent door sees it."""
+
+from typing import Protocol
+
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.principals import Principal
+
+
+class Agent(Protocol):
+    """The way to the agent. Does not retry: a call that was sent may have run. Fails closed.
+
+    `doorward.agent_door.knock` speaks it over HTTP (Bedrock AgentCore's data plane).
+    """
+
+    async def invoke(self, call: AgentCall) -> AgentReply:
+        """Run the agent. Raises `AgentUnreachable`, `AgentTimeout`, `Forbidden` (the door refused), `TooManyRequests`,
+        `Conflict` (session busy) or `AgentFailed` before the first byte; chunks raise `AgentUnreachable` when the
+        stream breaks off."""
+        ...
+
+    async def stop(self, agent: str, session_id: str) -> None:
+        """Stop whatever runs in that session. Nothing happens when nothing runs."""
+        ...
+
+
+class Runtime(Protocol):
+    """The host of agents behind the agent door. Whoever calls it has been checked. Fails closed."""
+
+    async def run(self, agent: str, caller: Principal, call: AgentCall) -> AgentReply:
+        """Hand the call to the worker of this session. `agent` is the agent's name (not the ARN); `caller` decides
+        whose state (checkpoints) the session is: (caller, session id), never the session id alone."""
+        ...
+
+    async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
+        """Cancel what runs in that caller's session. False when there was nothing."""
+        ...
+
+
+class CheckpointStore(Protocol):
+    """The state an agent keeps between turns, as bytes it made itself, by (owner, agent, session). Fails closed."""
+
+    async def load(self, owner: str, agent: str, session_id: str) -> bytes | None: ...
+
+    async def save(self, owner: str, agent: str, session_id: str, state: bytes) -> None:
+        """Replace it. At most 16 MiB (`InvalidInput`)."""
+        ...
+
+    async def delete(self, owner: str, agent: str, session_id: str) -> None: ...
+
+
+class ReplayStore(Protocol):
+    """Signatures that were used. Survives a restart. Fails closed."""
+
+    async def first_use(self, signature: str, *, until: float) -> bool:
+        """True exactly once for a signature within its time (`until`, seconds since 1970), durably."""
+        ...

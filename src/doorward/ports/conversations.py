@@ -1,0 +1,86 @@
+"""What the services ask of the store about conversations, messages and turns.
+
+Every method takes the owner (`User.key`) and looks only at that owner's rows: another user's id is answered exactly as
+an id that does not exist. All fail closed: a store that cannot answer raises `StoreUnavailable`, never an empty page.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from doorward.model.chat import Conversation, DayUsage, Message, NewTurn, Page, Turn, TurnEvent, TurnResult
+
+
+class ConversationStore(Protocol):
+    """Conversations of one owner. Does not make them: a conversation begins with its first turn (`TurnStore.begin`)."""
+
+    async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[Conversation]:
+        """Newest first by activity (`updated_at`). `InvalidInput` (``invalid_cursor``) for a foreign cursor."""
+        ...
+
+    async def get(self, owner: str, session_id: str) -> Conversation | None:
+        """One conversation, or None when it is not there or not this owner's."""
+        ...
+
+    async def rename(self, owner: str, session_id: str, name: str, *, by_user: bool) -> bool:
+        """Set the name. `by_user=False` (a name made by a model) changes nothing once the user has named it."""
+        ...
+
+    async def delete(self, owner: str, session_id: str) -> bool:
+        """Delete it with its messages, turns and events, in one transaction. False when it was not there."""
+        ...
+
+    async def search(self, owner: str, query: str, *, limit: int, cursor: str | None) -> Page[Conversation]:
+        """Those whose name or messages hold every word of `query` (any case, as a prefix), newest first."""
+        ...
+
+    async def messages(
+        self, owner: str, session_id: str, *, limit: int, cursor: str | None, newest_first: bool = False
+    ) -> Page[Message]:
+        """Messages, always in ascending order of position within the page. Without a cursor: the first page, or the
+        last one with `newest_first`. `next_cursor` leads to later messages, `previous_cursor` to earlier ones."""
+        ...
+
+
+class TurnStore(Protocol):
+    """Turns with their numbered event logs. Acknowledged means durable: it survives ``kill -9``."""
+
+    async def begin(self, turn: NewTurn) -> Turn:
+        """In one transaction: make the conversation if it is new, store the message, the turn and its first event.
+
+        A session id is a name within its owner: another user's conversation of the same id is another conversation.
+        Raises `Conflict` (``turn_active``) when a turn of that conversation is running.
+        """
+        ...
+
+    async def append_events(self, turn_id: str, events: Sequence[TurnEvent]) -> None:
+        """Append to the log of a running turn, in order. Batches of several turns share a commit."""
+        ...
+
+    async def finish(self, result: TurnResult) -> None:
+        """In one transaction: last events, the answer's message (if `content` or a failure), outcome and usage.
+
+        Idempotent: a turn that has ended stays as it is.
+        """
+        ...
+
+    async def get(self, owner: str, turn_id: str) -> Turn | None:
+        """One turn of this owner, or None."""
+        ...
+
+    async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
+        """Events with a sequence greater than `after`, ascending, at most `limit`."""
+        ...
+
+    async def interrupt_running(self, *, at: float) -> int:
+        """At start-up: end every turn that a dead process left running. The answer so far (the deltas of
+        ``TEXT_MESSAGE_CONTENT`` in its log) becomes a message with status ``partial``; a last ``RUN_ERROR`` event with
+        code ``turn_interrupted`` closes the log. Returns how many."""
+        ...
+
+
+class UsageStore(Protocol):
+    """What a user has spent. Written by `TurnStore.finish`; here it is only read."""
+
+    async def by_day(self, owner: str, *, days: int, today: str) -> list[DayUsage]:
+        """The last `days` UTC days up to `today` (``YYYY-MM-DD``), newest first, days without turns left out."""
+        ...

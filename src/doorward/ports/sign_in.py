@@ -1,0 +1,69 @@
+"""What the embedded sign-in and the browser sessions ask of the store. All fail closed."""
+
+from typing import Protocol
+
+from doorward.model.sign_in import Account, AuthorizationCode, BrowserSession, RefreshToken
+
+
+class AccountStore(Protocol):
+    """The users of the embedded sign-in. Usernames are unique without regard to case."""
+
+    async def add(self, account: Account) -> None:
+        """`Conflict` (``username_taken``) when the name exists."""
+        ...
+
+    async def by_username(self, username: str) -> Account | None: ...
+
+    async def by_subject(self, subject: str) -> Account | None: ...
+
+    async def all(self) -> list[Account]:
+        """Ordered by username."""
+        ...
+
+    async def set_password(self, username: str, password_hash: str) -> bool: ...
+
+    async def set_disabled(self, username: str, disabled: bool) -> bool:
+        """Disabling also revokes every code, refresh token and browser session of the user, in one transaction."""
+        ...
+
+
+class GrantStore(Protocol):
+    """Codes and refresh tokens: each can be taken once, atomically. Does not look at expiry: callers do."""
+
+    async def save_code(self, code: AuthorizationCode) -> None: ...
+
+    async def take_code(self, code_hash: str) -> AuthorizationCode | None:
+        """The code, once. A second take returns None and revokes the family the first one opened (RFC 9700 4.5)."""
+        ...
+
+    async def save_refresh(self, token: RefreshToken) -> None:
+        """Store a token of a family. Does nothing when the family has been revoked in the meantime."""
+        ...
+
+    async def take_refresh(self, token_hash: str) -> RefreshToken | None:
+        """The token, once. A second take returns None and revokes its whole family."""
+        ...
+
+    async def revoke(self, token_hash: str) -> None:
+        """Revoke the family of this refresh token. Nothing happens when it is unknown (RFC 7009)."""
+        ...
+
+    async def revoke_subject(self, subject: str) -> None:
+        """Revoke all codes and refresh tokens of a user."""
+        ...
+
+
+class BrowserSessionStore(Protocol):
+    """Signed-in browsers, by the SHA-256 of the cookie's value."""
+
+    async def save(self, session: BrowserSession) -> None: ...
+
+    async def get(self, id_hash: str) -> BrowserSession | None: ...
+
+    async def delete(self, id_hash: str) -> None: ...
+
+    async def delete_subject(self, issuer: str, subject: str) -> None:
+        """Sign out everywhere."""
+        ...
+
+    async def delete_expired(self, now: float) -> None: ...

@@ -1,0 +1,1 @@
+"""Hosts agents in worker processes that serve the AgentCore container contract."""

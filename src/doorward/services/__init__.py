@@ -1,0 +1,1 @@
+"""The rules of the application. No HTTP client, no SDK."""

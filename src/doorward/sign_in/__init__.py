@@ -1,0 +1,1 @@
+"""The embedded OIDC provider, twin of Cognito."""
