@@ -65,6 +65,7 @@ class BrowserSession(Struct, frozen=True, kw_only=True):
     roles: frozenset[str]
     csrf_token: Secret
     id_token: Secret
+    access_token: Secret
     refresh_token: Secret | None
     created_at: float
     expires_at: float
