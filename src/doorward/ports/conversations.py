@@ -26,7 +26,11 @@ class ConversationStore(Protocol):
         ...
 
     async def delete(self, owner: str, session_id: str) -> bool:
-        """Delete it with its messages, turns and events, in one transaction. False when it was not there."""
+        """Delete it with its messages, turns and events, in one transaction. False when it was not there.
+
+        Raises `Conflict` (``turn_active``), and deletes nothing, while a turn of that conversation is running: the
+        check and the deletion are one transaction.
+        """
         ...
 
     async def search(self, owner: str, query: str, *, limit: int, cursor: str | None) -> Page[Conversation]:
