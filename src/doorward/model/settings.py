@@ -108,7 +108,6 @@ class SignInSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     open_sign_up: Annotated[bool, note("Whether anybody may make an account (embedded sign-in).")] = False
     attempts: Annotated[Count, note("Failed sign-ins per user name or address before a pause.")] = 5
     attempts_window: Annotated[Seconds, note("Seconds over which failed sign-ins count, and of the pause.")] = 300.0
-    allow_in_production: Annotated[bool, note("Take the embedded sign-in in production after all.")] = False
 
 
 class WorkloadSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +179,10 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_pattern_in_production: Annotated[
         bool, note("Take the patterns direct and front-door in production after all.")
     ] = False
+    allow_twins_in_production: Annotated[
+        tuple[Literal["sign-in", "store", "model", "keys", "runtime"], ...],
+        note("Twins that production takes after all, each by its name."),
+    ] = ()
     data: Annotated[str, note("Folder of the stores and keys.")] = ".doorward"
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     front_door: FrontDoorSettings = field(default_factory=FrontDoorSettings)

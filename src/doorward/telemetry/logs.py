@@ -1,0 +1,42 @@
+"""Structured logs. Fields whose names speak of secrets or text are starred, whatever they hold."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_WITHHELD = re.compile(
+    r"(authorization|cookie|token|secret|password|credential|prompt|message|content|payload|body)$", re.IGNORECASE
+)
+
+
+def withhold(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Star every field that by its name could hold a secret or what somebody wrote."""
+    for name in event:
+        if _WITHHELD.search(name):
+            event[name] = "**********"
+    return event
+
+
+def configure_logs(process: str, *, level: str, as_json: bool) -> None:
+    """Send this process's logs to stderr, with the process's name on each line."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            withhold,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format=f"%(levelname)s {process} %(name)s %(message)s"
+    )
