@@ -1,4 +1,4 @@
-"""The metrics of a process, in Prometheus' terms. Labels have few values: never a user, an id or a path as it was sent."""
+"""The metrics of a process, in Prometheus' terms. Labels have few values: never a user, an id or a raw path."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
