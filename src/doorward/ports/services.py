@@ -79,3 +79,13 @@ class UsageReport(Protocol):
     async def report(self, user: User) -> list[DayUsage]:
         """The last 30 UTC days, newest first; the first is always today, with zeros when nothing was spent."""
         ...
+
+
+class Relay(Protocol):
+    """The chat of the pattern `two-doors`: one question, one answer, nothing stored. It signs for itself at the agent
+    door; the user's token is not handed on."""
+
+    async def send(self, user: User, message: str, session_id: str | None, request_id: str) -> Answer:
+        """Ask the agent and wait for the whole answer. A `session_id` of None makes a new one; one that the caller
+        proposes is a name within this user. Raises `AgentFailed`, `AgentTimeout`, `AgentUnreachable` or `Conflict`."""
+        ...
