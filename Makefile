@@ -1,0 +1,50 @@
+# Doorward. The bare command lists what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.setup-$(shell cksum pyproject.toml | cut -d' ' -f1)
+TESTS := $(VENV)/.tests-$(shell cksum pyproject.toml | cut -d' ' -f1)
+
+.PHONY: help setup up test check format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(SETUP) ## make the environment (.venv)
+
+$(SETUP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Doorward needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[langgraph]'
+	@rm -f $(VENV)/.setup-* && touch $@
+
+up: $(SETUP) ## start the house and say how to sign in (ARGS="--pattern direct")
+	@exec $(BIN)/python -m doorward up $(ARGS)
+
+$(TESTS): $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[langgraph,agentcore,test,check]'
+	sh tests/install-browser.sh
+	@rm -f $(VENV)/.tests-* && touch $@
+
+test: $(TESTS) ## install what the tests need and run them (ARGS="-k name")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(TESTS) ## lint, types, layers, budgets
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture
+
+format: $(TESTS) ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(TESTS) ## measure, as ratios against named peers in the same run
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove the environment and caches, never data
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -1,0 +1,88 @@
+"""A child of `doorward up`: ``python -m doorward.compose.process gateway|runtime``, with its orders on stdin."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+import msgspec
+
+from doorward.compose.settings import decode_secret, encode_secret
+from doorward.compose.supervisor import EXIT_CONFIGURATION
+from doorward.errors import ConfigurationError
+from doorward.model.chat import JsonObject
+from doorward.model.settings import Settings
+from doorward.telemetry.logs import configure_logs
+
+Listeners = dict[str, socket.socket]
+Say = Callable[[JsonObject], None]
+Main = Callable[[Settings, Listeners, Say, asyncio.Event], Awaitable[None]]
+
+
+def orders(settings: Settings, listeners: Listeners) -> JsonObject:
+    """What a child is told: all settings (with secrets in clear: the pipe is private) and its sockets' numbers."""
+    return {
+        "settings": msgspec.to_builtins(settings, enc_hook=encode_secret),
+        "listeners": {name: listener.fileno() for name, listener in listeners.items()},
+    }
+
+
+def run(name: str, settings: Settings, listeners: Listeners, say: Say, *, watch_stdin: bool) -> int:
+    """Run one process of the house until SIGINT or SIGTERM. Returns the exit status."""
+    configure_logs(name, level=settings.telemetry.log_level, as_json=settings.telemetry.log_format == "json")
+    # Each process imports its own side only: the gateway must not pay for the runtime, nor the other way round.
+    main: Main = import_module(f"doorward.compose.{name}").main
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(main, settings, listeners, say, watch_stdin))
+    except ConfigurationError as error:
+        sys.stderr.write(f"doorward {name}: {error.message} [{error.code}]\n")
+        return EXIT_CONFIGURATION
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    return import_module("uvloop").new_event_loop  # type: ignore[no-any-return]
+
+
+async def _until_signal(main: Main, settings: Settings, listeners: Listeners, say: Say, watch_stdin: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if watch_stdin:
+        os.set_blocking(0, False)
+        loop.add_reader(0, _stop_at_end, loop, stop)
+    await main(settings, listeners, say, stop)
+
+
+def _stop_at_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(0, 4096):
+        loop.remove_reader(0)
+        stop.set()
+
+
+def _child(name: str) -> int:
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1)
+        if not piece:
+            return EXIT_CONFIGURATION
+        line += piece
+    told = msgspec.json.decode(bytes(line))
+    settings = msgspec.convert(told["settings"], Settings, dec_hook=decode_secret)
+    listeners = {key: socket.socket(fileno=fd) for key, fd in told["listeners"].items()}
+
+    def say(ready: JsonObject) -> None:
+        os.write(told["status_fd"], msgspec.json.encode(ready) + b"\n")
+
+    return run(name, settings, listeners, say, watch_stdin=True)
+
+
+if __name__ == "__main__":
+    sys.exit(_child(sys.argv[1]))
