@@ -1,0 +1,54 @@
+"""``POST /api/chat``, pattern `conversations`: a message in, the answer out, whole or as a stream of the turn's events.
+
+The turn is stored and runs on its own: a client that goes away does not stop it.
+"""
+
+from doorward.front_door.api.parameters import caller, wants_stream
+from doorward.front_door.api.shapes import ChatAnswer, chat_request
+from doorward.front_door.api.turn_stream import stream
+from doorward.http.request import Request
+from doorward.http.response import Problem, Response, event_stream, json_response
+from doorward.http.routes import Access, Route
+from doorward.ports.services import Chat, StartedTurn
+
+
+def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> list[Route]:
+    """The chat; a message has at most `max_message_characters`, the body at most `body_limit` bytes."""
+
+    async def talk(request: Request) -> Response:
+        user = caller(request)
+        started = await chat.start(
+            user, request.body.message, session_id=request.body.session_id, request_id=request.id
+        )
+        # On the request, not on the response: a problem carries them too, so that a failed turn can be looked up.
+        request.response_headers.extend(turn_headers(started))
+        if wants_stream(request):
+            return event_stream(stream(await chat.events(user, started.turn_id, after=0)))
+        answer = await chat.answer(user, started.turn_id)
+        return json_response(ChatAnswer(response=answer.response, session_id=answer.session_id, turn_id=answer.turn_id))
+
+    return [
+        Route(
+            method="POST",
+            path="/api/chat",
+            handler=talk,
+            access=Access.USER,
+            body=chat_request(max_message_characters),
+            body_limit=body_limit,
+            prompt=("message",),
+            turn=True,
+            stream=True,
+            summary="Send a message; the answer comes whole, or as events with Accept: text/event-stream.",
+            responses={200: (ChatAnswer, "text/event-stream"), 404: Problem, 409: Problem, 502: Problem, 504: Problem},
+        )
+    ]
+
+
+def turn_headers(started: StartedTurn) -> list[tuple[bytes, bytes]]:
+    """Where the turn is, for a client that wants to go on reading after its connection broke."""
+    turn_id = started.turn_id.encode("ascii")
+    return [
+        (b"x-turn-id", turn_id),
+        (b"x-session-id", started.session_id.encode("ascii")),
+        (b"location", b"/api/turns/%b/events" % turn_id),
+    ]
