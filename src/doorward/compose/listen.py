@@ -11,7 +11,7 @@ _BACKLOG = 2048
 
 
 def bind(host: str, port: int, *, setting: str) -> socket.socket:
-    """A listening TCP socket. `ConfigurationError` (``port_taken``, ``address_unusable``) names the setting to change."""
+    """A listening TCP socket. `ConfigurationError` (``port_taken``, ``address_unusable``) names the setting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Runs the processes of the house: starts them, waits until each is ready, restarts the ones that crash, stops them all.
+"""Runs the processes of the house: starts them, waits until each is ready, restarts crashed ones, stops them all.
 
 A child gets its orders as one JSON line on stdin, says that it is ready as one JSON line on a pipe, and takes the end
 of its stdin for the end of its supervisor. A child that exits with `EXIT_CONFIGURATION` is not started again: it has
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -45,11 +46,12 @@ class Supervisor:
     async def start(self, timeout: float) -> dict[str, JsonObject]:
         """Start all; returns what each said when it was ready. `ConfigurationError` when one cannot start."""
         loop = asyncio.get_running_loop()
-        ready = {plan.name: loop.create_future() for plan in self._plans}
+        ready: dict[str, asyncio.Future[JsonObject]] = {plan.name: loop.create_future() for plan in self._plans}
         self._keepers = [asyncio.create_task(self._keep(plan, ready[plan.name])) for plan in self._plans]
         stopped = asyncio.create_task(self._stopping.wait())
         everyone = asyncio.gather(*ready.values())
-        await asyncio.wait([everyone, stopped], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {everyone, stopped}
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not everyone.done():
             everyone.cancel()
