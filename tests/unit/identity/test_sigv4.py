@@ -1,6 +1,6 @@
 """SigV4 against botocore as the oracle, in both directions, and against every single-byte change."""
 
-import datetime
+import datetime as dt
 from unittest import mock
 
 import pytest
@@ -25,8 +25,8 @@ segments = st.text(alphabet="abzAZ09-_.~%:@!$&'()*+,=", min_size=1, max_size=12)
 )
 paths = st.lists(segments, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
 query_text = st.text(alphabet="abzAZ09-_.~%", min_size=1, max_size=8)
-queries = st.lists(st.tuples(query_text, query_text), max_size=4).map(
-    lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)
+queries = st.lists(st.tuples(query_text, st.just("") | query_text), max_size=4).map(
+    lambda pairs: "&".join(f"{name}={value}" if value else name for name, value in pairs)
 )
 values = st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=30).filter(
     str.strip
@@ -39,7 +39,7 @@ bodies = st.binary(max_size=200)
 def signed_by_botocore(head: Head, body: bytes) -> Head:
     url = f"http://door.test{head.path}" + (f"?{head.query}" if head.query else "")
     request = AWSRequest(method=head.method, url=url, headers=dict(head.headers), data=body)
-    frozen = datetime.datetime.fromtimestamp(NOW, datetime.UTC)
+    frozen = dt.datetime.fromtimestamp(NOW, dt.UTC)
     with mock.patch("botocore.auth.get_current_datetime", return_value=frozen):
         SigV4Auth(BotocoreCredentials(KEY.key_id, KEY.secret.reveal()), "bedrock-agentcore", REGION).add_auth(request)
     return Head(head.method, head.path, head.query, list(request.headers.items()))
@@ -109,13 +109,11 @@ def test_any_single_byte_change_is_refused(data):
     other = data.draw(st.characters(min_codepoint=0x21, max_codepoint=0x7E).filter(lambda c: c != text[at]))
     changed = text[:at] + other + text[at + 1 :]
 
-    with pytest.raises(Unauthenticated):
-        if part in fields:
-            fields[part] = changed
-            head = Head(fields["method"], fields["path"], fields["query"], good.headers)
-            verify(head, fields["body"].encode())
-        else:
-            verify(with_header(good, part, changed), body)
+    changed_head = good if part in fields else with_header(good, part, changed)
+    fields |= {part: changed} if part in fields else {}
+    head = Head(fields["method"], fields["path"], fields["query"], changed_head.headers)
+
+    assert refusal(head, fields["body"].encode())
 
 
 @pytest.mark.parametrize(
