@@ -1,0 +1,1 @@
+"""Turns: the only service with a way to the agent."""

@@ -1,0 +1,79 @@
+"""Why a turn ended badly: stable codes with the sentence that a user may read. Used by the chat and relay services.
+
+INVARIANT: the text of an agent's own exception never reaches a user, a log or the store; only a sentence of this list.
+"""
+
+from msgspec import Struct
+
+from doorward.errors import (
+    AgentFailed,
+    AgentTimeout,
+    AgentUnreachable,
+    Conflict,
+    DoorwardError,
+    Forbidden,
+    StoreUnavailable,
+    TooManyRequests,
+)
+
+SENTENCES = {
+    "agent_failed": "The agent reported an error.",
+    "agent_garbled": "The agent's answer could not be read.",
+    "agent_answer_too_large": "The agent's answer was too large.",
+    "agent_busy": "The agent is busy. Try again in a moment.",
+    "agent_refused": "The agent's door refused the call.",
+    "agent_timeout": "The agent did not answer in time.",
+    "agent_unreachable": "The agent could not be reached.",
+    "model_failed": "The model reported an error.",
+    "model_unavailable": "The model could not be reached.",
+    "turn_cancelled": "The turn was cancelled.",
+    "turn_interrupted": "The turn was interrupted by a restart of the service.",
+    "store_unavailable": "The answer could not be stored.",
+    "internal_error": "Something went wrong on our side.",
+}
+
+FROM_AGENT = frozenset({"agent_failed", "agent_timeout", "model_failed", "model_unavailable"})
+
+
+class Failure(Struct, frozen=True):
+    """One of the codes of `SENTENCES`."""
+
+    code: str
+
+    @property
+    def sentence(self) -> str:
+        """What the user reads."""
+        return SENTENCES.get(self.code, SENTENCES["agent_failed"])
+
+    def error(self) -> DoorwardError:
+        """The error that a waiting caller gets."""
+        kinds: dict[str, type[DoorwardError]] = {
+            "agent_timeout": AgentTimeout,
+            "agent_unreachable": AgentUnreachable,
+            "turn_cancelled": Conflict,
+            "store_unavailable": StoreUnavailable,
+            "internal_error": DoorwardError,
+        }
+        return kinds.get(self.code, AgentFailed)(self.sentence, code=self.code)
+
+
+def failure_of(error: DoorwardError) -> Failure:
+    """What an error of the way to the agent, or of the store, means for the turn."""
+    match error:
+        case AgentTimeout():
+            return Failure("agent_timeout")
+        case AgentUnreachable():
+            return Failure("agent_unreachable")
+        case Forbidden():
+            return Failure("agent_refused")
+        case Conflict() | TooManyRequests():
+            return Failure("agent_busy")
+        case StoreUnavailable():
+            return Failure("store_unavailable")
+        case _:
+            return Failure("agent_failed")
+
+
+def failure_from_agent(code: object) -> Failure:
+    """What the agent says about itself counts only when it is one of the codes that are its own to say."""
+    return Failure(code if isinstance(code, str) and code in FROM_AGENT else "agent_failed")

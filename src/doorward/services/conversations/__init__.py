@@ -1,0 +1,1 @@
+"""History. Nothing in here can reach an agent or a model."""
