@@ -1,0 +1,159 @@
+"""A real house for the tests: `doorward up` as a person would start it, and a user agent that signs in at it."""
+
+import base64
+import hashlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import httpx2
+import msgspec
+
+START_TIMEOUT = 60.0
+
+
+@dataclass
+class House:
+    """A running house: what its ready file says, its process and its log."""
+
+    ready: dict[str, Any]
+    process: subprocess.Popen[bytes]
+    log: Path
+    data: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def front_door(self) -> str:
+        return self.ready["front_door"]
+
+    def client(self, **options: Any) -> httpx2.Client:
+        return httpx2.Client(base_url=self.front_door, timeout=30, trust_env=False, **options)
+
+    def tokens(self, user: int = 0) -> dict[str, Any]:
+        """Sign in as one of the two users by authorization code and PKCE; the token endpoint's answer."""
+        account = self.ready["users"][user]
+        return sign_in(self.ready, account["username"], account["password"])
+
+    def bearer(self, user: int = 0) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.tokens(user)['access_token']}"}
+
+    def runs(self, agent: str = "hello") -> float:
+        """How many invocations reached a worker, by the runtime's own counter."""
+        metrics = httpx2.get(self.environment["metrics"], trust_env=False).text
+        wanted = f'doorward_agent_runs_total{{agent="{agent}"}}'
+        return next((float(line.split()[-1]) for line in metrics.splitlines() if line.startswith(wanted)), 0.0)
+
+
+class _Form(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self.action = given.get("action") or ""
+        if tag == "input" and given.get("name"):
+            self.fields[str(given["name"])] = given.get("value") or ""
+
+
+def sign_in(ready: dict[str, Any], username: str, password: str) -> dict[str, Any]:
+    """The whole flow of a public client: authorize, the form, the code, the tokens."""
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    state = secrets.token_urlsafe(16)
+    asked = {
+        "response_type": "code",
+        "client_id": ready["client_id"],
+        "redirect_uri": ready["redirect_uri"],
+        "scope": "openid email profile",
+        "state": state,
+        "nonce": secrets.token_urlsafe(16),
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    with httpx2.Client(trust_env=False, timeout=30) as browser:
+        page = browser.get(ready["authorize_endpoint"], params=asked)
+        assert page.status_code == 200, page.text
+        form = _Form()
+        form.feed(page.text)
+        filled = {**form.fields, "username": username, "password": password}
+        sent = browser.post(urljoin(str(page.url), form.action), data=filled)
+        assert sent.status_code in (302, 303), (sent.status_code, sent.text)
+        answer = parse_qs(urlsplit(sent.headers["location"]).query)
+        assert answer["state"] == [state]
+        exchanged = browser.post(
+            ready["token_endpoint"],
+            data={
+                "grant_type": "authorization_code",
+                "code": answer["code"][0],
+                "redirect_uri": ready["redirect_uri"],
+                "client_id": ready["client_id"],
+                "code_verifier": verifier,
+            },
+        )
+    assert exchanged.status_code == 200, exchanged.text
+    tokens: dict[str, Any] = exchanged.json()
+    return tokens
+
+
+@contextmanager
+def running_house(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, config: str | None = None
+) -> Iterator[House]:
+    """Start `doorward up` with free ports in `folder`, wait for its ready file, stop it with SIGTERM at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ready_file, log, data = folder / "ready.json", folder / "house.log", folder / "data"
+    config_file = folder / "doorward.toml"
+    config_file.write_text(config or "")
+    metrics_port = _free_port()
+    variables = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
+        "DOORWARD_GATEWAY_OPERATOR_PORT": "0",
+        "DOORWARD_AGENT_OPERATOR_PORT": str(metrics_port),
+        **(environment or {}),
+    }
+    command = [sys.executable, "-m", "doorward", "up", "--port", "0", "--agent-port", "0", "--data", str(data)]
+    command += ["--config", str(config_file), "--ready-file", str(ready_file), *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables, cwd=folder)
+        try:
+            ready = _wait_until_ready(ready_file, process, log)
+            metrics = {"metrics": f"http://127.0.0.1:{metrics_port}/metrics"}
+            yield House(ready=ready, process=process, log=log, data=data, environment=metrics)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(ready_file: Path, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        if ready_file.exists():
+            return msgspec.json.decode(ready_file.read_bytes())
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.02)  # a bounded wait for another process
+    raise AssertionError(f"not ready in {START_TIMEOUT} s:\n{log.read_text()}")
