@@ -5,6 +5,7 @@ Follows no redirect (the code and the refresh token would travel on) and reads a
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 import aiohttp
 import msgspec
@@ -23,7 +24,7 @@ def form_poster(http: aiohttp.ClientSession) -> PostForm:
     async def post_form(
         url: str, fields: Mapping[str, str], auth: tuple[str, Secret] | None
     ) -> tuple[int, dict[str, Any]]:
-        basic = aiohttp.BasicAuth(auth[0], auth[1].reveal(), encoding="utf-8") if auth else None
+        basic = _basic(*auth) if auth else None
         try:
             async with http.post(
                 url, data=dict(fields), auth=basic, allow_redirects=False, timeout=_TIMEOUT
@@ -32,10 +33,15 @@ def form_poster(http: aiohttp.ClientSession) -> PostForm:
                 while len(body) <= _MAX_ANSWER and not response.content.at_eof():
                     body += await response.content.read(_MAX_ANSWER + 1)
         except (aiohttp.ClientError, TimeoutError):
-            raise StoreUnavailable("The issuer did not answer.", code="issuer_unreachable") from None
+            raise StoreUnavailable("The issuer did not answer.", code="issuer_unavailable") from None
         return response.status, _json_object(body)
 
     return post_form
+
+
+def _basic(client_id: str, secret: Secret) -> aiohttp.BasicAuth:
+    """Both are form-encoded before they are joined (RFC 6749 section 2.3.1)."""
+    return aiohttp.BasicAuth(quote_plus(client_id), quote_plus(secret.reveal()), encoding="utf-8")
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -4,46 +4,46 @@ Called by `browser_session`. Works with the embedded sign-in and with any OpenID
 from outside comes as callables. Refuses an answer without tokens, of another user, or for another sign-in.
 """
 
+import asyncio
 import base64
-import binascii
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import msgspec
 from msgspec import Struct
 
 from doorward.errors import StoreUnavailable, Unauthenticated
 from doorward.front_door.browser_session_pending import PendingSignIn
+from doorward.identity.compact import parse_compact
+from doorward.identity.discovery import ProviderMetadata
 from doorward.model.principals import User
 from doorward.model.secret import Secret
+from doorward.ports.identity import TokenVerifier
 
-Discover = Callable[[], Awaitable[Mapping[str, Any]]]
+Discover = Callable[[], Awaitable[ProviderMetadata]]
 PostForm = Callable[[str, Mapping[str, str], tuple[str, Secret] | None], Awaitable[tuple[int, dict[str, Any]]]]
-VerifyIdToken = Callable[[str], Awaitable[Mapping[str, Any]]]
 
-USERNAME_CLAIMS = ("cognito:username", "username", "preferred_username", "email", "sub")
+METADATA_MAX_AGE = 300.0
 
 
 class Provider(Struct, frozen=True, kw_only=True):
     """An issuer and our client there.
 
-    `discover` gives its metadata (OpenID Connect Discovery 1.0 section 3), cached by whoever made it; it has checked
-    that ``issuer`` is this one. `post_form(url, fields, auth)` posts a form and gives status and JSON object; `auth` is
-    (client id, secret) for HTTP Basic. `verify_id_token` gives the claims of an ID token after it has checked the
-    signature, ``iss``, ``aud`` (our client id), ``exp`` and ``iat``, and raises `Unauthenticated` otherwise. Both
-    network calls raise `StoreUnavailable` (``issuer_unreachable``) when there is no answer. `role_claim` names the
-    claim of the ID token that lists roles.
+    `discover` gives its metadata, as `identity.discovery.discover` does; it is kept here for 5 minutes.
+    `post_form(url, fields, auth)` posts a form and gives status and JSON object; `auth` is (client id, secret) for HTTP
+    Basic. Both raise `StoreUnavailable` (``issuer_unavailable``) when there is no answer. `id_tokens` verifies an ID
+    token for `client_id`: signature, ``iss``, ``aud``, times (`identity.tokens.UserTokenVerifier` with rules for ID
+    tokens whose only client is ours). `scope` may have to name ``offline_access`` to get a refresh token.
     """
 
     issuer: str
     client_id: str
     discover: Discover
     post_form: PostForm
-    verify_id_token: VerifyIdToken
+    id_tokens: TokenVerifier
     client_secret: Secret | None = None
-    role_claim: str = "cognito:groups"
+    scope: str = "openid email profile"
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
@@ -60,6 +60,7 @@ class ProviderClient:
     def __init__(self, provider: Provider, redirect_uri: str) -> None:
         self._provider = provider
         self._redirect_uri = redirect_uri
+        self._metadata: tuple[float, ProviderMetadata] | None = None
 
     @property
     def issuer(self) -> str:
@@ -68,23 +69,23 @@ class ProviderClient:
 
     async def authorize_url(self, pending: PendingSignIn) -> str:
         """Where the browser goes to sign in (authorization code with PKCE S256, state and nonce)."""
-        metadata = await self._provider.discover()
+        metadata = await self._discovered()
         query = {
             "response_type": "code",
             "client_id": self._provider.client_id,
             "redirect_uri": self._redirect_uri,
-            "scope": _scope(metadata),
+            "scope": self._provider.scope,
             "state": pending.state,
             "nonce": pending.nonce,
             "code_challenge": pending.challenge,
             "code_challenge_method": "S256",
         }
-        return _with_query(_endpoint(metadata, "authorization_endpoint"), query)
+        return _with_query(_endpoint(metadata.authorization_endpoint), query)
 
     async def check_issuer(self, given: str | None) -> None:
         """Refuse an answer from another issuer (mix-up, RFC 9207 section 2.4, AP-OAU-04)."""
-        metadata = await self._provider.discover()
-        required = bool(metadata.get("authorization_response_iss_parameter_supported"))
+        metadata = await self._discovered()
+        required = metadata.authorization_response_iss_parameter_supported
         if given != self._provider.issuer and (required or given is not None):
             raise Unauthenticated("The answer comes from another issuer.", code="token_issuer")
 
@@ -100,9 +101,9 @@ class ProviderClient:
         )
         if tokens.id is None:
             raise Unauthenticated("The issuer gave no ID token.", code="token_claims")
-        claims = await self._provider.verify_id_token(tokens.id.reveal())
-        _check_binding(claims, tokens, pending)
-        return tokens, self._user(claims)
+        user = await self._provider.id_tokens.verify(tokens.id.reveal())
+        _check_binding(parse_compact(tokens.id.reveal()).claims, tokens, pending)
+        return tokens, user
 
     async def refresh(self, refresh_token: Secret) -> Tokens:
         """New tokens for the old refresh token. `Unauthenticated` (``session_ended``) when the issuer says no."""
@@ -110,25 +111,25 @@ class ProviderClient:
 
     async def revoke(self, refresh_token: Secret) -> None:
         """Tell the issuer that the refresh token is over (RFC 7009), if it takes that."""
-        metadata = await self._provider.discover()
-        if isinstance(metadata.get("revocation_endpoint"), str):
+        metadata = await self._discovered()
+        if metadata.revocation_endpoint:
             fields = {"token": refresh_token.reveal(), "token_type_hint": "refresh_token"}
-            await self._post(_endpoint(metadata, "revocation_endpoint"), fields)
+            await self._post(metadata.revocation_endpoint, fields)
 
     async def sign_out_url(self, after: str) -> str:
         """Where the browser goes to end the session at the issuer too; `after` when the issuer has no such place.
 
         The ID token is not sent as a hint: tokens stay on the server.
         """
-        metadata = await self._provider.discover()
-        if not isinstance(metadata.get("end_session_endpoint"), str):
+        metadata = await self._discovered()
+        if not metadata.end_session_endpoint:
             return after
         query = {"client_id": self._provider.client_id, "post_logout_redirect_uri": after}
-        return _with_query(_endpoint(metadata, "end_session_endpoint"), query)
+        return _with_query(metadata.end_session_endpoint, query)
 
     async def _token(self, fields: dict[str, str]) -> Tokens:
-        metadata = await self._provider.discover()
-        status, answer = await self._post(_endpoint(metadata, "token_endpoint"), fields)
+        metadata = await self._discovered()
+        status, answer = await self._post(_endpoint(metadata.token_endpoint), fields)
         access, kind = answer.get("access_token"), answer.get("token_type")
         if status != 200 or not isinstance(access, str) or str(kind).lower() != "bearer":
             raise Unauthenticated("The issuer did not give tokens for this sign-in.", code="session_ended")
@@ -140,32 +141,19 @@ class ProviderClient:
             return await self._provider.post_form(url, {**fields, "client_id": self._provider.client_id}, None)
         return await self._provider.post_form(url, fields, (self._provider.client_id, secret))
 
-    def _user(self, claims: Mapping[str, Any]) -> User:
-        subject, roles, email = claims.get("sub"), claims.get(self._provider.role_claim), claims.get("email")
-        if not isinstance(subject, str) or not subject or claims.get("iss") != self._provider.issuer:
-            raise Unauthenticated("The ID token does not say who signed in.", code="token_claims")
-        names = (claims.get(name) for name in USERNAME_CLAIMS)
-        return User(
-            issuer=self._provider.issuer,
-            subject=subject,
-            username=next(name for name in names if isinstance(name, str) and name),
-            email=email if isinstance(email, str) else None,
-            roles=frozenset(role for role in roles if isinstance(role, str))
-            if isinstance(roles, list)
-            else frozenset(),
-        )
+    async def _discovered(self) -> ProviderMetadata:
+        now = asyncio.get_running_loop().time()
+        if self._metadata is None or self._metadata[0] <= now:
+            self._metadata = (now + METADATA_MAX_AGE, await self._provider.discover())
+        return self._metadata[1]
 
 
 def expiry_of(access_token: Secret) -> float | None:
     """When an access token ends, if it is a JWT that says so. Only for knowing when to refresh: nothing is verified."""
-    parts = access_token.reveal().split(".")
-    if len(parts) != 3:
-        return None
     try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, msgspec.DecodeError, ValueError):
+        expiry = parse_compact(access_token.reveal()).claims.get("exp")
+    except Unauthenticated:
         return None
-    expiry = claims.get("exp") if isinstance(claims, dict) else None
     return float(expiry) if isinstance(expiry, int | float) else None
 
 
@@ -181,18 +169,9 @@ def _check_binding(claims: Mapping[str, Any], tokens: Tokens, pending: PendingSi
         raise Unauthenticated("The ID token belongs to another access token.", code="token_claims")
 
 
-def _scope(metadata: Mapping[str, Any]) -> str:
-    known = metadata.get("scopes_supported")
-    wanted = ("openid", "email", "profile", "offline_access")
-    if not isinstance(known, list):
-        return "openid email profile"
-    return " ".join(scope for scope in wanted if scope == "openid" or scope in known)
-
-
-def _endpoint(metadata: Mapping[str, Any], name: str) -> str:
-    url = metadata.get(name)
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("https", "http"):
-        raise StoreUnavailable(f"The issuer's metadata has no {name}.", code="issuer_unreachable")
+def _endpoint(url: str) -> str:
+    if not url:
+        raise StoreUnavailable("The issuer's metadata lacks an endpoint that is needed.", code="issuer_invalid")
     return url
 
 

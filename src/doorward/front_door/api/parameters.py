@@ -6,6 +6,7 @@ Called by the handlers of this folder. A value out of its bounds is refused with
 from typing import Any
 
 from doorward.errors import InvalidInput
+from doorward.front_door.browser_session_pending import RETURN_TO_PATTERN
 from doorward.http.request import Request
 from doorward.model.principals import User
 
@@ -21,6 +22,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "q": {"type": "string", "minLength": 1, "maxLength": MAX_QUERY, "description": "Words to find, as prefixes."},
     "format": {"type": "string", "enum": ["json", "markdown"], "default": "json"},
     "from": {"type": "string", "enum": ["start", "end"], "default": "start"},
+    "return_to": {"type": "string", "maxLength": 512, "pattern": RETURN_TO_PATTERN, "default": "/"},
     "after": {
         "type": "integer",
         "minimum": 0,
