@@ -48,6 +48,7 @@ class Failure(Struct, frozen=True):
     def error(self) -> DoorwardError:
         """The error that a waiting caller gets."""
         kinds: dict[str, type[DoorwardError]] = {
+            "agent_busy": Conflict,
             "agent_timeout": AgentTimeout,
             "agent_unreachable": AgentUnreachable,
             "turn_cancelled": Conflict,

@@ -1,0 +1,215 @@
+"""The life of one turn: store the message, ask the agent, store and publish what it answers, close the log.
+
+Made and kept by the chat service; runs in a task of its own, whether anybody listens or not.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from doorward.errors import DoorwardError, StoreUnavailable
+from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.model.principals import User
+from doorward.ports.clock import Clock
+from doorward.ports.conversations import TurnStore
+from doorward.services.chat import agui
+from doorward.services.chat.decode import AnswerDecoder
+from doorward.services.chat.failures import Failure, failure_of
+from doorward.services.chat.tail import LiveTail
+from doorward.services.chat.writer import EventWriter
+from doorward.services.invocation import Errand, Invoker, hang_up
+
+log = structlog.get_logger()
+
+_STATUSES = {"turn_cancelled": TurnStatus.CANCELLED, "turn_interrupted": TurnStatus.INTERRUPTED}
+
+
+class TurnJob(Struct, frozen=True, kw_only=True):
+    """What a turn is to do. `answer_id` is the id of the answer's message; `agent` the ARN."""
+
+    user: User
+    new: NewTurn
+    answer_id: str
+    agent: str
+    timeout: float
+    max_answer_bytes: int
+
+
+class TurnWays(Struct, frozen=True, kw_only=True):
+    """What a turn needs. `on_unwritten` takes a result that the store refused, to be tried again."""
+
+    turns: TurnStore
+    invoker: Invoker
+    clock: Clock
+    on_unwritten: Callable[[TurnResult], None]
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The end of a turn: `failure` is None when it came to its end."""
+
+    turn: Turn
+    content: str
+    failure: Failure | None
+
+
+class TurnRun:
+    """One turn. `begun` gives the stored turn (or why it was not), `ended` its outcome.
+
+    INVARIANT: whatever happens, a turn that has begun ends with exactly one closing event.
+    """
+
+    def __init__(self, job: TurnJob, ways: TurnWays) -> None:
+        loop = asyncio.get_running_loop()
+        self.job = job
+        self.tail = LiveTail()
+        self.begun: asyncio.Future[Turn] = loop.create_future()
+        self.ended: asyncio.Future[Outcome] = loop.create_future()
+        self._ways = ways
+        self._writer = EventWriter(
+            ways.turns, job.new.turn_id, self.tail, lambda: self.stop(Failure("store_unavailable"))
+        )
+        self._decoder: AnswerDecoder | None = None
+        self._stopped_by: Failure | None = None
+        self._asking = False
+        self._closing = False
+        self.task = asyncio.create_task(self._live())
+
+    def stop(self, reason: Failure) -> None:
+        """End it early, with this reason. A turn that is already closing ends as it would."""
+        if self._stopped_by is None and not self._closing:
+            self._stopped_by = reason
+            if self._asking:
+                self.task.cancel()
+
+    async def _live(self) -> None:
+        new = self.job.new
+        try:
+            turn = await self._ways.turns.begin(new)
+        except DoorwardError as error:
+            self.begun.set_exception(error)
+            self.begun.exception()  # seen: the caller may have gone away
+            return
+        self.tail.publish([TurnEvent(1, new.first_event)])
+        self.begun.set_result(turn)
+        failure: Failure | None = Failure("internal_error")
+        try:
+            failure = await self._ask()
+        except asyncio.CancelledError:
+            failure = Failure("turn_interrupted")  # not by `stop`: the event loop is going down
+            raise
+        finally:
+            self._closing = True
+            await self._close(turn, failure)
+
+    async def _ask(self) -> Failure | None:
+        """Ask the agent to the end. The failure, or None."""
+        if self._stopped_by is not None:
+            return self._stopped_by
+        self._asking = True
+        try:
+            async with asyncio.timeout(self.job.timeout):
+                return await self._stream()
+        except TimeoutError:
+            return Failure("agent_timeout")
+        except DoorwardError as error:
+            return failure_of(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stopped_by is None or task is None:
+                raise
+            task.uncancel()
+            return self._stopped_by
+        finally:
+            self._asking = False
+
+    async def _stream(self) -> Failure | None:
+        job = self.job
+        reply = await self._ways.invoker.invoke(
+            Errand(
+                user=job.user,
+                agent=job.agent,
+                session_id=job.new.session_id,
+                turn_id=job.new.turn_id,
+                payload={"prompt": job.new.message},
+                request_id=job.new.request_id,
+            )
+        )
+        decoder = AnswerDecoder(reply.content_type, job.answer_id, max_bytes=job.max_answer_bytes)
+        self._decoder = decoder
+        try:
+            async for chunk in reply.chunks:
+                self._writer.add(decoder.feed(chunk))
+                if decoder.answer.failure is not None:
+                    break
+                if self._writer.full:
+                    await self._writer.room()
+        finally:
+            await hang_up(reply.chunks)
+        return decoder.answer.failure
+
+    async def _close(self, turn: Turn, failure: Failure | None) -> None:
+        decoder = self._decoder
+        last: list[bytes] = []
+        if decoder is not None:
+            last = decoder.close() if failure is None else decoder.give_up()
+            failure = failure or decoder.answer.failure
+        usage = decoder.answer.usage if decoder is not None else Usage()
+        last.append(self._closing_event(failure, usage))
+        events = await self._writer.rest(last)
+        content = str(decoder.answer.text) if decoder is not None else ""
+        result = TurnResult(
+            turn_id=turn.id,
+            status=_status(failure),
+            message_id=self.job.answer_id,
+            content=content,
+            message_status=_message_status(failure, content),
+            at=self._ways.clock(),
+            events=events,
+            error_code=failure.code if failure else None,
+            usage=usage,
+        )
+        await self._finish(turn, result, failure)
+
+    async def _finish(self, turn: Turn, result: TurnResult, failure: Failure | None) -> None:
+        unwritten = True
+        try:
+            await self._ways.turns.finish(result)
+            unwritten = False
+        except DoorwardError as error:
+            log.warning("turn_not_closed", turn=turn.id, code=error.code)
+        finally:
+            if unwritten:
+                failure = Failure("store_unavailable")
+                self.tail.end(StoreUnavailable(failure.sentence))
+                self._ways.on_unwritten(result)
+            else:
+                self.tail.publish(result.events)
+                self.tail.end()
+            ended = replace(
+                turn,
+                status=_status(failure),
+                finished_at=result.at,
+                error_code=failure.code if failure else None,
+                usage=result.usage,
+            )
+            self.ended.set_result(Outcome(turn=ended, content=result.content, failure=failure))
+
+    def _closing_event(self, failure: Failure | None, usage: Usage) -> bytes:
+        if failure is None:
+            return agui.finished(self.job.new.session_id, self.job.new.turn_id, usage)
+        return agui.failed(failure.code, failure.sentence)
+
+
+def _status(failure: Failure | None) -> TurnStatus:
+    return TurnStatus.COMPLETED if failure is None else _STATUSES.get(failure.code, TurnStatus.FAILED)
+
+
+def _message_status(failure: Failure | None, content: str) -> MessageStatus:
+    if failure is None:
+        return MessageStatus.COMPLETE
+    if content or failure.code in _STATUSES:
+        return MessageStatus.PARTIAL
+    return MessageStatus.FAILED

@@ -1,0 +1,259 @@
+"""The chat service: starts turns, keeps the running ones, lets their owner follow, await and stop them.
+
+Called by the front door's handlers. Refuses what is not the caller's with `NotFound`, whether it exists or not.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+
+import structlog
+from msgspec import Struct
+
+from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable
+from doorward.model.chat import NewTurn, Turn, TurnEvent, TurnResult, TurnStatus
+from doorward.model.principals import User
+from doorward.model.settings import AgentSettings, ChatSettings
+from doorward.ports.clock import Clock
+from doorward.ports.conversations import ConversationStore, TurnStore
+from doorward.ports.services import Answer, StartedTurn
+from doorward.services.chat import agui
+from doorward.services.chat.failures import Failure
+from doorward.services.chat.names import ModelNames, Naming, first_name
+from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
+from doorward.services.identifiers import session_id_or_new, sortable_id
+from doorward.services.invocation import Invoker
+
+log = structlog.get_logger()
+
+READ_BATCH = 512
+STOP_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+# Seconds before each further try to close the log of a turn that the store refused (a full disk is emptied, say).
+RETRIES = (0.05, 0.2, 1.0, 5.0, *(30.0,) * 20)
+
+
+class ChatOptions(Struct, frozen=True, kw_only=True):
+    """What the chat service is told. Without `titles_arn`, names stay as the first message made them."""
+
+    agent_arn: str
+    titles_arn: str | None = None
+    heartbeat: float = 15.0
+    turn_timeout: float = 900.0
+    max_answer_bytes: int = 10_485_760
+
+
+def chat_options(chat: ChatSettings, agent: AgentSettings, *, agent_arn: str, titles_arn: str) -> ChatOptions:
+    """The options that the settings mean."""
+    return ChatOptions(
+        agent_arn=agent_arn,
+        titles_arn=titles_arn if chat.names == "model" else None,
+        heartbeat=chat.heartbeat,
+        turn_timeout=agent.turn_timeout,
+        max_answer_bytes=agent.max_response_bytes,
+    )
+
+
+class ChatService:
+    """Fulfils `ports.services.Chat`. Make it inside the event loop; call `shutdown` before the loop ends.
+
+    INVARIANT: a turn that was started goes on when its caller goes away, and ends only by itself, by `cancel`, by its
+    time limit or by `shutdown`.
+    """
+
+    def __init__(
+        self,
+        turns: TurnStore,
+        conversations: ConversationStore,
+        invoker: Invoker,
+        options: ChatOptions,
+        clock: Clock,
+    ) -> None:
+        self._turns = turns
+        self._invoker = invoker
+        self._options = options
+        self._clock = clock
+        self._ways = TurnWays(turns=turns, invoker=invoker, clock=clock, on_unwritten=self._try_again)
+        self._names = ModelNames(conversations, invoker, options.titles_arn) if options.titles_arn else None
+        self._runs: dict[str, TurnRun] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    @property
+    def running(self) -> int:
+        """How many turns run."""
+        return len(self._runs)
+
+    async def start(self, user: User, message: str, *, session_id: str | None, request_id: str) -> StartedTurn:
+        if self._closing:
+            raise StoreUnavailable("The service is shutting down.", code="server_closing")
+        now = self._clock()
+        session, turn_id = session_id_or_new(session_id), sortable_id(now)
+        new = NewTurn(
+            turn_id=turn_id,
+            session_id=session,
+            owner=user.key,
+            message_id=sortable_id(now),
+            message=message,
+            at=now,
+            conversation_name=first_name(message),
+            first_event=agui.started(session, turn_id),
+            request_id=request_id,
+        )
+        job = TurnJob(
+            user=user,
+            new=new,
+            answer_id=sortable_id(now),
+            agent=self._options.agent_arn,
+            timeout=self._options.turn_timeout,
+            max_answer_bytes=self._options.max_answer_bytes,
+        )
+        # The turn's own task stores the message, so that a caller who goes away meanwhile leaves no turn half begun.
+        run = TurnRun(job, self._ways)
+        self._runs[turn_id] = run
+        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=session_id is None))
+        await asyncio.shield(run.begun)
+        return StartedTurn(turn_id=turn_id, session_id=session)
+
+    async def answer(self, user: User, turn_id: str) -> Answer:
+        run = self._own_run(user, turn_id)
+        outcome = await (asyncio.shield(run.ended) if run else self._stored_outcome(user, turn_id))
+        if outcome.failure is not None:
+            raise outcome.failure.error()
+        turn = outcome.turn
+        return Answer(response=outcome.content, session_id=turn.session_id, turn_id=turn.id, usage=turn.usage)
+
+    async def events(self, user: User, turn_id: str, *, after: int) -> AsyncIterator[list[TurnEvent]]:
+        if after < 0:
+            raise InvalidInput("The number to read on from cannot be negative.", code="invalid_after")
+        run = self._own_run(user, turn_id)
+        if run is not None:
+            return self._follow(run, after)
+        await self._stored_turn(user, turn_id)
+        return self._read(turn_id, after)
+
+    async def turn(self, user: User, turn_id: str) -> Turn:
+        return await self._stored_turn(user, turn_id)
+
+    async def cancel(self, user: User, turn_id: str) -> Turn:
+        run = self._own_run(user, turn_id)
+        if run is None:
+            return await self._stored_turn(user, turn_id)
+        run.stop(Failure("turn_cancelled"))
+        self._chore(self._stop_agent(run.job.new.session_id))
+        outcome = await asyncio.shield(run.ended)
+        return outcome.turn
+
+    async def shutdown(self, grace: float) -> None:
+        """Take no more turns; give the open ones `grace` seconds, then end them as ``interrupted`` with what they have.
+        Those who follow get the closing event."""
+        self._closing = True
+        tasks = {run.task for run in self._runs.values()}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for run in list(self._runs.values()):
+                run.stop(Failure("turn_interrupted"))
+            if late:
+                await asyncio.wait(late, timeout=CLOSE_SECONDS)
+        if self._names is not None:
+            await self._names.close()
+        for chore in list(self._chores):
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+
+    def _own_run(self, user: User, turn_id: str) -> TurnRun | None:
+        run = self._runs.get(turn_id)
+        return run if run is not None and run.job.new.owner == user.key and run.begun.done() else None
+
+    async def _stored_turn(self, user: User, turn_id: str) -> Turn:
+        turn = await self._turns.get(user.key, turn_id)
+        if turn is None:
+            raise NotFound("There is no such turn.")
+        return turn
+
+    async def _stored_outcome(self, user: User, turn_id: str) -> Outcome:
+        turn = await self._stored_turn(user, turn_id)
+        if turn.status is TurnStatus.RUNNING:  # in no one's hands: its end could not be stored yet
+            raise StoreUnavailable("The end of this turn is not stored yet.")
+        text = agui.AnswerText()
+        async for batch in self._read(turn_id, 0):
+            agui.add_stored(text, batch)
+        failure = None if turn.status is TurnStatus.COMPLETED else Failure(turn.error_code or f"turn_{turn.status}")
+        return Outcome(turn=turn, content=str(text), failure=failure)
+
+    async def _read(self, turn_id: str, after: int) -> AsyncIterator[list[TurnEvent]]:
+        while batch := await self._turns.events(turn_id, after=after, limit=READ_BATCH):
+            after = batch[-1].sequence
+            yield batch
+
+    async def _follow(self, run: TurnRun, after: int) -> AsyncIterator[list[TurnEvent]]:
+        tail = run.tail
+        while True:
+            batch = tail.after(after)
+            if batch is None:
+                batch = await self._turns.events(run.job.new.turn_id, after=after, limit=READ_BATCH)
+            if batch:
+                after = batch[-1].sequence
+                yield batch
+            elif tail.ended:
+                break
+            elif not await tail.changed(self._options.heartbeat):
+                yield []
+        if tail.problem is not None:
+            raise tail.problem
+
+    def _done(self, run: TurnRun, task: asyncio.Task[None], *, new_conversation: bool) -> None:
+        turn_id = run.job.new.turn_id
+        self._runs.pop(turn_id, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("turn_broke", turn=turn_id, error=type(error).__name__)
+        for promise in (run.begun, run.ended):
+            if not promise.done():
+                promise.set_exception(DoorwardError("Something went wrong on our side."))
+                promise.exception()  # seen: there may be nobody who waits for it
+        if run.begun.exception() is not None or run.ended.exception() is not None:
+            run.tail.end()
+            return
+        outcome = run.ended.result()
+        log.debug("turn_ended", turn=turn_id, status=str(outcome.turn.status), code=outcome.turn.error_code)
+        if self._names is not None and outcome.failure is None and outcome.content and not self._closing:
+            self._names.begin(_naming(run, outcome, new=new_conversation))
+
+    async def _stop_agent(self, session_id: str) -> None:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._invoker.stop(self._options.agent_arn, session_id)
+        except (DoorwardError, TimeoutError) as error:
+            log.warning("agent_not_stopped", error=type(error).__name__)
+
+    def _try_again(self, result: TurnResult) -> None:
+        if not self._closing:
+            self._chore(self._finish_later(result))
+
+    async def _finish_later(self, result: TurnResult) -> None:
+        for delay in RETRIES:
+            await asyncio.sleep(delay)
+            with contextlib.suppress(DoorwardError):
+                await self._turns.finish(result)
+                log.info("turn_closed_late", turn=result.turn_id)
+                return
+        log.error("turn_left_open", turn=result.turn_id)
+
+    def _chore(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+
+def _naming(run: TurnRun, outcome: Outcome, *, new: bool) -> Naming:
+    job = run.job
+    return Naming(
+        user=job.user,
+        session_id=job.new.session_id,
+        turn_id=job.new.turn_id,
+        request_id=job.new.request_id,
+        message=job.new.message,
+        answer=outcome.content,
+        new=new,
+    )

@@ -1,0 +1,76 @@
+"""Numbers the events of one turn and makes them durable in batches. Used by `run`."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from doorward.errors import DoorwardError
+from doorward.model.chat import TurnEvent
+from doorward.ports.conversations import TurnStore
+from doorward.services.chat.tail import LiveTail
+
+log = structlog.get_logger()
+
+MAX_PENDING_BYTES = 1_048_576
+MAX_BATCH = 2048
+
+
+class EventWriter:
+    """While one batch is being written, the next collects. Published to `tail` is only what is durable.
+
+    When the store refuses, `on_problem` is called once, and nothing more is written: what is pending stays, for `rest`.
+    """
+
+    def __init__(self, turns: TurnStore, turn_id: str, tail: LiveTail, on_problem: Callable[[], None]) -> None:
+        self._turns = turns
+        self._turn_id = turn_id
+        self._tail = tail
+        self._on_problem = on_problem
+        self._sequence = 1  # the first event is stored with the turn
+        self._pending: list[TurnEvent] = []
+        self._pending_bytes = 0
+        self._stopped = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the store is so far behind that the agent should wait (`room`)."""
+        return self._pending_bytes > MAX_PENDING_BYTES
+
+    def add(self, payloads: list[bytes]) -> None:
+        """Queue events."""
+        for payload in payloads:
+            self._sequence += 1
+            self._pending.append(TurnEvent(self._sequence, payload))
+            self._pending_bytes += len(payload)
+        if self._task is None and not self._stopped and self._pending:
+            self._task = asyncio.create_task(self._write())
+
+    async def room(self) -> None:
+        """Wait until what is pending is written."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def rest(self, last: list[bytes]) -> tuple[TurnEvent, ...]:
+        """Stop writing, and give what is not yet durable with the `last` events, for the turn's last transaction."""
+        self._stopped = True
+        await self.room()
+        self.add(last)
+        return tuple(self._pending)
+
+    async def _write(self) -> None:
+        try:
+            while self._pending and not self._stopped:
+                batch = self._pending[:MAX_BATCH]
+                await self._turns.append_events(self._turn_id, batch)
+                del self._pending[: len(batch)]
+                self._pending_bytes -= sum(len(event.data) for event in batch)
+                self._tail.publish(batch)
+        except DoorwardError as error:
+            log.warning("turn_events_not_stored", turn=self._turn_id, code=error.code)
+        finally:
+            self._task = None
+            if self._pending and not self._stopped:
+                self._stopped = True
+                self._on_problem()

@@ -1,0 +1,96 @@
+"""Calls to an agent in the name of a user: the turn token, the payload, the bound on time. Used by chat and relay.
+
+The user's own token is never part of it: who the user is travels in a turn token for that one agent.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from doorward.errors import AgentFailed, DoorwardError
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.principals import TurnIdentity, User
+from doorward.model.secret import Secret
+from doorward.ports.agent import Agent
+from doorward.ports.clock import Clock
+from doorward.ports.identity import TurnTokens
+
+log = structlog.get_logger()
+
+HANG_UP_SECONDS = 0.5
+
+
+class Errand(Struct, frozen=True, kw_only=True):
+    """What one call is for. `agent` is its ARN, `payload` any JSON object."""
+
+    user: User
+    agent: str
+    session_id: str
+    turn_id: str
+    payload: dict[str, str]
+    request_id: str
+    accept: str = "text/event-stream"
+
+
+class Invoker:
+    """Mints a turn token for each call and makes it. `token_ttl` is in seconds and covers the whole turn.
+
+    Raises what `Agent.invoke` raises, and `AgentFailed` for an answer with an HTTP status of 400 or more.
+    """
+
+    def __init__(self, agent: Agent, turn_tokens: TurnTokens, *, actor: str, token_ttl: float, clock: Clock) -> None:
+        self._agent = agent
+        self._turn_tokens = turn_tokens
+        self._actor = actor
+        self._token_ttl = token_ttl
+        self._clock = clock
+
+    async def invoke(self, errand: Errand) -> AgentReply:
+        """Make the call. The caller closes the reply with `hang_up`."""
+        token = self._turn_tokens.mint(
+            TurnIdentity(
+                issuer=errand.user.issuer,
+                subject=errand.user.subject,
+                actor=self._actor,
+                session_id=errand.session_id,
+                turn_id=errand.turn_id,
+                audience=errand.agent,
+                expires_at=self._clock() + self._token_ttl,
+            )
+        )
+        reply = await self._agent.invoke(
+            AgentCall(
+                agent=errand.agent,
+                session_id=errand.session_id,
+                payload=msgspec.json.encode(errand.payload),
+                accept=errand.accept,
+                user_id=errand.user.key,
+                turn_token=Secret(token),
+                request_id=errand.request_id,
+            )
+        )
+        if reply.status >= 400:
+            await hang_up(reply.chunks)
+            raise AgentFailed("The agent reported an error.")
+        return reply
+
+    async def stop(self, agent: str, session_id: str) -> None:
+        """Tell the agent's side that nobody waits any longer."""
+        await self._agent.stop(agent, session_id)
+
+
+async def hang_up(chunks: AsyncIterator[bytes]) -> None:
+    """Close an answer, read to its end or not. Never raises and never takes long: the answer is of no more use."""
+    close = getattr(chunks, "aclose", None)
+    if close is None:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HANG_UP_SECONDS):
+            try:
+                await close()
+            except DoorwardError as error:
+                log.debug("agent_answer_closed_badly", code=error.code)
