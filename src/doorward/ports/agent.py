@@ -4,6 +4,7 @@ from typing import Protocol
 
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal
+from doorward.model.secret import Secret
 
 
 class Agent(Protocol):
@@ -18,8 +19,11 @@ class Agent(Protocol):
         stream breaks off."""
         ...
 
-    async def stop(self, agent: str, session_id: str) -> None:
-        """Stop whatever runs in that session. Nothing happens when nothing runs."""
+    async def stop(
+        self, agent: str, session_id: str, *, user_id: str | None = None, turn_token: Secret | None = None
+    ) -> None:
+        """Stop whatever runs in that session. Nothing happens when nothing runs. A user's session is only found with
+        the `user_id` and a turn token of that session, as for `invoke`."""
         ...
 
 

@@ -1,0 +1,55 @@
+"""Finds the operation and the agent. What is not listed here is denied: `commands` and `ws` are second ways into a
+session, so this door has neither."""
+
+from doorward.agent_door.visit import Operation, Visit
+from doorward.errors import InvalidInput
+from doorward.http.paths import split_path
+from doorward.model.verdicts import Deny, Verdict
+
+_OPERATIONS = {"invocations": Operation.INVOKE, "stopruntimesession": Operation.STOP}
+_QUALIFIER = "DEFAULT"
+
+
+class Route:
+    """Bedrock AgentCore's data plane: ``POST /runtimes/{arn}/invocations?qualifier=DEFAULT``, the same with an id and
+    ``accountId``, ``.../stopruntimesession``; and ``GET /ping`` for health checks.
+
+    An ARN of another house is not told apart from an agent that this caller may not invoke: `visit.agent` stays empty.
+    """
+
+    def __init__(self, *, region: str, account: str) -> None:
+        self._account = account
+        self._prefix = f"arn:aws:bedrock-agentcore:{region}:{account}:runtime/"
+
+    async def check(self, visit: Visit) -> Verdict | None:
+        request = visit.request
+        segments = request.segments = split_path(request.raw_path, slash_in_segment=True)
+        if segments == ("ping",) and request.method == "GET":
+            visit.operation = Operation.PING
+            return None
+        if len(segments) != 3 or segments[0] != "runtimes" or segments[2] not in _OPERATIONS:
+            return _unknown()
+        if request.method == "OPTIONS" and visit.origin is not None:
+            visit.operation = Operation.PREFLIGHT
+            return None
+        if request.method != "POST":
+            return _unknown()
+        visit.operation = _OPERATIONS[segments[2]]
+        self._find_agent(visit, segments[1])
+        return None
+
+    def _find_agent(self, visit: Visit, named: str) -> None:
+        query = visit.request.query()
+        if not query.keys() <= {"qualifier", "accountId"}:
+            raise InvalidInput("The query takes qualifier and accountId only.", code="invalid_query")
+        if query.get("qualifier", _QUALIFIER) != _QUALIFIER or query.get("accountId", self._account) != self._account:
+            return
+        if named.startswith(self._prefix):
+            visit.agent = named[len(self._prefix) :]
+        elif "accountId" in query and "/" not in named and ":" not in named:
+            visit.agent = named
+        visit.arn = self._prefix + visit.agent if visit.agent else ""
+
+
+def _unknown() -> Deny:
+    return Deny(code="operation_denied", detail="This door takes InvokeAgentRuntime and StopRuntimeSession only.")

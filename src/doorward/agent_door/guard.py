@@ -1,0 +1,170 @@
+"""The agent door: an ordered list of checks in front of the runtime, speaking Bedrock AgentCore's data plane over ASGI.
+
+Served by `compose` in the runtime process. It refuses whatever no check has allowed.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+from msgspec import Struct
+
+from doorward.agent_door.answers import denial_of, json_answer, preflight, refusal
+from doorward.agent_door.checks.acting import ActsForUser
+from doorward.agent_door.checks.body import Body
+from doorward.agent_door.checks.first_use import FirstUse
+from doorward.agent_door.checks.host import Host
+from doorward.agent_door.checks.limits import Limits
+from doorward.agent_door.checks.may_invoke import MayInvoke
+from doorward.agent_door.checks.minting import MintsTurn
+from doorward.agent_door.checks.one_place import OnePlace
+from doorward.agent_door.checks.origin import Origin
+from doorward.agent_door.checks.recorded import Recorded
+from doorward.agent_door.checks.request_id import RequestId
+from doorward.agent_door.checks.route import Route
+from doorward.agent_door.checks.session import Session
+from doorward.agent_door.checks.signature import Signature, WorkloadKey
+from doorward.agent_door.checks.signed_head import SignedHead
+from doorward.agent_door.checks.user_token import UserToken
+from doorward.agent_door.entries import entry_for
+from doorward.agent_door.hand_over import HandOver, send_whole
+from doorward.agent_door.visit import Check, Operation, Visit
+from doorward.errors import DoorwardError, StoreUnavailable
+from doorward.http.asgi import Receive, Scope, Send
+from doorward.http.request import ClientGone, Request
+from doorward.http.response import Response
+from doorward.model.settings import AgentSettings
+from doorward.model.verdicts import Allow, Deny
+from doorward.ports.agent import ReplayStore, Runtime
+from doorward.ports.clock import Clock
+from doorward.ports.identity import TokenVerifier, TurnTokens
+from doorward.ports.ledger import Ledger
+
+_log = structlog.get_logger()
+_TURN_TOKEN_GRACE = 60.0
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What both kinds of agent door are made of. `agents` are the names that the runtime hosts."""
+
+    settings: AgentSettings
+    agents: frozenset[str]
+    runtime: Runtime
+    ledger: Ledger
+    turn_tokens: TurnTokens
+    clock: Clock
+
+
+def workload_door(parts: Parts, *, keys: Iterable[WorkloadKey], replay: ReplayStore) -> "AgentDoor":
+    """The door of the patterns `two-doors` and `conversations`: a workload's signature and nothing else opens it."""
+    settings = parts.settings
+    return AgentDoor(
+        parts,
+        edge=(
+            RequestId(),
+            Limits(),
+            Host(settings.allowed_hosts),
+            Origin(),
+            OnePlace(),
+            Route(region=settings.region, account=settings.account),
+        ),
+        checks=(
+            SignedHead(region=settings.region, skew=settings.skew, clock=parts.clock),
+            Body(settings.max_payload_bytes),
+            Signature(keys),
+            Session(),
+            MayInvoke(parts.agents),
+            ActsForUser(parts.turn_tokens),
+            FirstUse(replay, parts.ledger, skew=settings.skew, clock=parts.clock),
+        ),
+    )
+
+
+def user_door(
+    parts: Parts, *, verifier: TokenVerifier, for_users: Iterable[str], origins: Iterable[str] = ()
+) -> "AgentDoor":
+    """The door of the patterns `direct` and `front-door`: a user's own token opens it, for the agents in `for_users`.
+
+    `origins` are the front door's, in `direct` only, where browsers call.
+    """
+    settings = parts.settings
+    lifetime = settings.turn_timeout + _TURN_TOKEN_GRACE
+    return AgentDoor(
+        parts,
+        edge=(
+            RequestId(),
+            Limits(),
+            Host(settings.allowed_hosts),
+            Origin(origins),
+            Route(region=settings.region, account=settings.account),
+        ),
+        checks=(
+            UserToken(verifier),
+            Body(settings.max_payload_bytes),
+            Session(),
+            MayInvoke(parts.agents, for_users=for_users),
+            MintsTurn(parts.turn_tokens, lifetime=lifetime, clock=parts.clock),
+            Recorded(parts.ledger, clock=parts.clock),
+        ),
+    )
+
+
+class AgentDoor:
+    """An ASGI app. `edge` runs for every request; `checks` for all but health checks and CORS preflights."""
+
+    def __init__(self, parts: Parts, *, edge: Sequence[Check], checks: Sequence[Check]) -> None:
+        self._edge = edge
+        self._checks = checks
+        self._ledger = parts.ledger
+        self._clock = parts.clock
+        self._hand_over = HandOver(parts.runtime, max_response_bytes=parts.settings.max_response_bytes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(Visit(Request(scope, receive)), send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            raise NotImplementedError(scope["type"])  # how an app tells a server that it has no lifespan
+
+    async def _http(self, visit: Visit, send: Send) -> None:
+        try:
+            verdict = await self._walk(self._edge, visit)
+            if verdict is None and visit.operation in (Operation.PING, Operation.PREFLIGHT):
+                await send_whole(send, _unguarded(visit))
+                return
+            if verdict is None:
+                verdict = await self._walk(self._checks, visit)
+            if isinstance(verdict, Allow):
+                await self._hand_over.serve(visit, send)
+                return
+            # INVARIANT: when nobody has allowed it, the answer is no.
+            denied = verdict or Deny(code="nobody_allowed", detail="Nothing at this door allows this.")
+            await send_whole(send, refusal(visit, self._recorded(visit, denied)))
+        except ClientGone:
+            _log.info("agent_door_client_gone", request_id=visit.request_id)
+
+    async def _walk(self, checks: Sequence[Check], visit: Visit) -> Allow | Deny | None:
+        """The first denial, else the last allowance, else None. An error of ours in a check is a denial."""
+        allowed = None
+        try:
+            for check in checks:
+                verdict = await check.check(visit)
+                if isinstance(verdict, Deny):
+                    return verdict
+                if isinstance(verdict, Allow):
+                    allowed = verdict
+        except DoorwardError as error:
+            return denial_of(error)
+        return allowed
+
+    def _recorded(self, visit: Visit, denied: Deny) -> Deny:
+        _log.info("agent_door_denied", code=denied.code, request_id=visit.request_id)
+        try:
+            self._ledger.enqueue(entry_for(visit, verdict="deny", code=denied.code, at=self._clock()))
+        except StoreUnavailable as error:
+            return denial_of(error)
+        return denied
+
+
+def _unguarded(visit: Visit) -> Response:
+    return preflight(visit) if visit.operation is Operation.PREFLIGHT else json_answer(visit, {"status": "Healthy"})

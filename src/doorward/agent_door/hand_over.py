@@ -1,0 +1,137 @@
+"""Behind the checks: hands an allowed request to the runtime and its answer back, chunk by chunk."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+
+import structlog
+
+from doorward.agent_door.answers import denial_of, json_answer, refusal, stream_headers
+from doorward.agent_door.visit import Operation, Visit
+from doorward.errors import AgentFailed, DoorwardError
+from doorward.http.asgi import Send
+from doorward.http.request import ClientGone, Request
+from doorward.http.response import Response
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.principals import Principal, User
+from doorward.ports.agent import Runtime
+from doorward.telemetry import traces
+
+_log = structlog.get_logger()
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_ACCEPT = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,255}")
+
+
+class HandOver:
+    """Serves what the checks have allowed. A client that goes away hangs up on the runtime."""
+
+    def __init__(self, runtime: Runtime, *, max_response_bytes: int) -> None:
+        self._runtime = runtime
+        self._max_response_bytes = max_response_bytes
+
+    async def serve(self, visit: Visit, send: Send) -> None:
+        """Answer the request. Raises `ClientGone` when there is nobody left to answer."""
+        try:
+            async with asyncio.timeout(None) as hang_up:
+                watcher = asyncio.get_running_loop().create_task(_watch(visit.request, hang_up))
+                try:
+                    await self._serve(visit, send)
+                finally:
+                    watcher.cancel()
+        except TimeoutError:
+            if not hang_up.expired():
+                raise
+            raise ClientGone from None
+
+    async def _serve(self, visit: Visit, send: Send) -> None:
+        traceparent = _match(_TRACEPARENT, visit.request.headers.get("traceparent"))
+        with traces.span("agent_door", parent=traceparent, attributes={"doorward.request_id": visit.request_id}):
+            try:
+                if visit.operation is Operation.STOP:
+                    await self._runtime.stop(visit.agent, _caller(visit), visit.session_id)
+                    await send_whole(send, json_answer(visit, {}))
+                    return
+                call = _call(visit, traces.traceparent() or traceparent)
+                reply = await self._runtime.run(visit.agent, _caller(visit), call)
+            except DoorwardError as error:
+                _log.info("agent_run_failed", code=error.code, request_id=visit.request_id)
+                await send_whole(send, refusal(visit, denial_of(error)))
+                return
+            await self._pass_on(visit, reply, send)
+
+    async def _pass_on(self, visit: Visit, reply: AgentReply, send: Send) -> None:
+        try:
+            if reply.status >= 400:
+                await send_whole(send, refusal(visit, denial_of(AgentFailed("The agent answered with an error."))))
+                return
+            head = stream_headers(visit, reply.content_type)
+            await send({"type": "http.response.start", "status": reply.status, "headers": head})
+            whole = await self._stream(visit, reply.chunks, send)
+        finally:
+            await _close(reply.chunks)
+        if whole:
+            await send({"type": "http.response.body", "body": b""})
+        # Otherwise the body stays without its end: the server closes the connection, so no client takes it for whole.
+
+    async def _stream(self, visit: Visit, chunks: AsyncIterator[bytes], send: Send) -> bool:
+        """Whether the answer went out whole. INVARIANT: at most `max_response_bytes` go out."""
+        left = self._max_response_bytes
+        try:
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    _log.warning("agent_answer_too_large", request_id=visit.request_id)
+                    return False
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except DoorwardError as error:
+            _log.warning("agent_answer_broke_off", code=error.code, request_id=visit.request_id)
+            return False
+        return True
+
+
+async def send_whole(send: Send, response: Response) -> None:
+    """Send an answer that has its whole body."""
+    headers = response.headers
+    if response.status != 204:
+        headers = [*headers, (b"content-length", str(len(response.body)).encode())]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def _call(visit: Visit, traceparent: str | None) -> AgentCall:
+    """Made anew from what was checked: no header of the client is passed on as it is (AP-BYP-07)."""
+    return AgentCall(
+        agent=visit.arn,
+        session_id=visit.session_id,
+        payload=visit.body,
+        accept=_match(_ACCEPT, visit.header("accept")) or "*/*",
+        user_id=visit.turn.owner_key if visit.turn else None,
+        turn_token=visit.turn_token,
+        request_id=visit.request_id,
+        traceparent=traceparent,
+    )
+
+
+def _caller(visit: Visit) -> Principal:
+    """Whose session it is: the user's who called, the user's a turn acts for, or the workload's own."""
+    caller = visit.principal if isinstance(visit.principal, User) else visit.turn or visit.principal
+    if caller is None:
+        raise AgentFailed("Nobody was identified.", code="internal_error")
+    return caller
+
+
+def _match(pattern: re.Pattern[str], value: str | None) -> str | None:
+    return value if value is not None and pattern.fullmatch(value) else None
+
+
+async def _watch(request: Request, hang_up: asyncio.Timeout) -> None:
+    await request.disconnected()
+    hang_up.reschedule(asyncio.get_running_loop().time())
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        with contextlib.suppress(DoorwardError):
+            await close()

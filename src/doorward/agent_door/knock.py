@@ -1,0 +1,248 @@
+"""The caller's side of the agent door: signs and sends, as the services see it (`ports.agent.Agent`).
+
+Speaks Bedrock AgentCore's data plane over HTTP, so the door may be ours or AWS's. Never retries.
+"""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import NoReturn
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+import structlog
+from msgspec import Struct
+from yarl import URL
+
+from doorward.agent_door.visit import REQUEST_ID, SESSION_ID, TURN_TOKEN, USER_ID
+from doorward.errors import (
+    AgentFailed,
+    AgentTimeout,
+    AgentUnreachable,
+    ConfigurationError,
+    Conflict,
+    DoorwardError,
+    Forbidden,
+    TooManyRequests,
+)
+from doorward.identity import sigv4
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.secret import Secret
+from doorward.model.settings import AgentSettings
+from doorward.ports.clock import Clock
+from doorward.telemetry import traces
+
+_log = structlog.get_logger()
+_QUALIFIER = "DEFAULT"
+_MAX_ERROR_BYTES = 65536
+# Shorter than any server's, so that a call is not sent on a connection that is being closed.
+_KEEP_ALIVE_SECONDS = 4.0
+
+
+class _Problem(Struct):
+    """AWS's error body, and our code in it when the door is ours."""
+
+    message: str = ""
+    code: str = ""
+
+
+class _Meaning(Struct, frozen=True):
+    """The port's error for an answer of the door."""
+
+    kind: type[Forbidden | Conflict | AgentFailed | AgentTimeout | AgentUnreachable]
+    message: str
+    code: str | None = None
+
+
+# Statuses as in the data plane of AgentCore; the codes are ours and refine 424 and 500.
+_FAILED = _Meaning(AgentFailed, "The agent failed.")
+_REFUSED = _Meaning(Forbidden, "The agent door refused the call.", "agent_door_refused")
+_UNREADABLE = _Meaning(AgentFailed, "The agent door could not take the call.", "agent_call_invalid")
+_BY_STATUS = {
+    400: _UNREADABLE,
+    401: _REFUSED,
+    403: _REFUSED,
+    404: _Meaning(AgentFailed, "There is no such agent.", "agent_not_found"),
+    409: _Meaning(Conflict, "This session is busy.", "session_busy"),
+    413: _UNREADABLE,
+    503: _Meaning(AgentUnreachable, "The agent door cannot serve at the moment."),
+}
+_BY_CODE = {
+    "agent_timeout": _Meaning(AgentTimeout, "The agent did not answer in time."),
+    "agent_unreachable": _Meaning(AgentUnreachable, "The agent could not be reached."),
+}
+
+
+class _Sending(Struct, frozen=True):
+    """One request, before it is signed. `unsigned` headers may change on the way."""
+
+    path: str
+    headers: list[tuple[str, str]]
+    unsigned: list[tuple[str, str]]
+    body: bytes
+    bearer: Secret | None = None
+
+
+class Knock:
+    """Knocks at one agent door. `settings` gives region and deadlines; without `credentials` only calls with `bearer`
+    can be made. The session is made in the running loop at first use, unless one is passed in (and then not closed).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: AgentSettings,
+        *,
+        credentials: sigv4.Credentials | None,
+        clock: Clock,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        base = URL(url)
+        if base.scheme not in ("http", "https") or not base.host:
+            raise ConfigurationError(f"The agent door's URL is not an http(s) URL: {url}")
+        self._origin = str(base.origin())
+        self._path = base.raw_path.rstrip("/")
+        default_port = base.port == (443 if base.scheme == "https" else 80)
+        self._host = str(base.host_subcomponent if default_port else f"{base.host_subcomponent}:{base.port}")
+        self._region = settings.region
+        self._timeout = aiohttp.ClientTimeout(total=settings.turn_timeout, sock_connect=settings.connect_timeout)
+        self._credentials = credentials
+        self._clock = clock
+        self._session = session
+        self._owns_session = session is None
+        self._paths: dict[tuple[str, str], str] = {}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None and self._owns_session:
+            await self._session.close()
+            self._session = None
+
+    async def invoke(self, call: AgentCall) -> AgentReply:
+        headers = [("content-type", "application/json"), ("accept", call.accept), (SESSION_ID, call.session_id)]
+        headers += _for_user(call.user_id, call.turn_token)
+        if call.request_id:
+            headers.append((REQUEST_ID, call.request_id))
+        traceparent = call.traceparent or traces.traceparent()
+        unsigned = [] if traceparent is None else [("traceparent", traceparent)]
+        path = self._path_of(call.agent, "invocations")
+        response = await self._send(_Sending(path, headers, unsigned, call.payload, call.bearer))
+        if response.status != 200:
+            await _raise_refusal(response)
+        return AgentReply(
+            status=response.status,
+            content_type=response.headers.get("content-type", "application/octet-stream"),
+            session_id=response.headers.get(SESSION_ID, call.session_id),
+            chunks=_Chunks(response),
+        )
+
+    async def stop(
+        self, agent: str, session_id: str, *, user_id: str | None = None, turn_token: Secret | None = None
+    ) -> None:
+        headers = [("content-type", "application/json"), (SESSION_ID, session_id), *_for_user(user_id, turn_token)]
+        body = msgspec.json.encode({"clientToken": str(uuid.uuid4())})
+        response = await self._send(_Sending(self._path_of(agent, "stopruntimesession"), headers, [], body))
+        if response.status != 200:
+            await _raise_refusal(response)
+        response.release()
+
+    def _path_of(self, agent: str, operation: str) -> str:
+        key = (agent, operation)
+        if key not in self._paths:
+            self._paths[key] = f"{self._path}/runtimes/{quote(agent, safe='')}/{operation}"
+        return self._paths[key]
+
+    async def _send(self, sending: _Sending) -> aiohttp.ClientResponse:
+        query = f"qualifier={_QUALIFIER}"
+        headers = [*self._proof(sending, query), *sending.unsigned]
+        try:
+            return await self._client().request(
+                "POST",
+                URL(f"{self._origin}{sending.path}?{query}", encoded=True),
+                headers=headers,
+                data=sending.body,
+                allow_redirects=False,
+            )
+        except aiohttp.ConnectionTimeoutError:
+            raise AgentUnreachable("The agent door did not take the connection in time.") from None
+        except TimeoutError:
+            raise AgentTimeout("The agent did not answer in time.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            _log.warning("agent_door_unreachable", error=type(error).__name__)
+            raise AgentUnreachable("The agent door cannot be reached.") from None
+
+    def _proof(self, sending: _Sending, query: str) -> list[tuple[str, str]]:
+        """The headers with the credential: the user's token where the pattern says so, else a signature."""
+        if sending.bearer is not None:
+            return [*sending.headers, ("authorization", f"Bearer {sending.bearer.reveal()}")]
+        if self._credentials is None:
+            raise ConfigurationError("This service has no key for the agent door.")
+        # The id makes two equal calls within one second two signatures, so that neither is taken for a replay.
+        signed = [("host", self._host), *sending.headers, ("amz-sdk-invocation-id", str(uuid.uuid4()))]
+        head = sigv4.Head("POST", sending.path, query, signed)
+        return [*signed, *sigv4.sign(head, sending.body, self._credentials, region=self._region, at=self._clock())]
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+                auto_decompress=False,
+                trust_env=False,
+                skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+            )
+        return self._session
+
+
+def _for_user(user_id: str | None, turn_token: Secret | None) -> list[tuple[str, str]]:
+    headers = []
+    if user_id is not None:
+        headers.append((USER_ID, user_id))
+    if turn_token is not None:
+        headers.append((TURN_TOKEN, turn_token.reveal()))
+    return headers
+
+
+class _Chunks(AsyncIterator[bytes]):
+    """The body as it arrives. Closing it before its end closes the connection, which hangs up on the agent."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._source = response.content.iter_any()
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._source.__anext__()
+        except TimeoutError:
+            self._response.close()
+            raise AgentTimeout("The agent did not finish in time.") from None
+        except (aiohttp.ClientError, OSError):
+            self._response.close()
+            raise AgentUnreachable("The agent's answer broke off.") from None
+
+    async def aclose(self) -> None:
+        """Hang up, unless the end was reached: then the connection is back in the pool already."""
+        self._response.close()
+
+
+async def _raise_refusal(response: aiohttp.ClientResponse) -> NoReturn:
+    problem = _Problem()
+    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError):
+        problem = msgspec.json.decode(await response.content.read(_MAX_ERROR_BYTES), type=_Problem)
+    response.close()
+    _log.info("agent_door_answered", status=response.status, code=problem.code)
+    raise _error_of(response, problem)
+
+
+def _error_of(response: aiohttp.ClientResponse, problem: _Problem) -> DoorwardError:
+    if response.status in (402, 429):
+        return TooManyRequests("The agent is busy.", retry_after=_retry_after(response))
+    found = _BY_STATUS.get(response.status) or _BY_CODE.get(problem.code) or _FAILED
+    return found.kind(found.message, code=found.code)
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else 1.0
