@@ -51,17 +51,6 @@ class Invoker:
 
     async def invoke(self, errand: Errand) -> AgentReply:
         """Make the call. The caller closes the reply with `hang_up`."""
-        token = self._turn_tokens.mint(
-            TurnIdentity(
-                issuer=errand.user.issuer,
-                subject=errand.user.subject,
-                actor=self._actor,
-                session_id=errand.session_id,
-                turn_id=errand.turn_id,
-                audience=errand.agent,
-                expires_at=self._clock() + self._token_ttl,
-            )
-        )
         reply = await self._agent.invoke(
             AgentCall(
                 agent=errand.agent,
@@ -69,7 +58,7 @@ class Invoker:
                 payload=msgspec.json.encode(errand.payload),
                 accept=errand.accept,
                 user_id=errand.user.key,
-                turn_token=Secret(token),
+                turn_token=self._token(errand),
                 request_id=errand.request_id,
             )
         )
@@ -78,9 +67,21 @@ class Invoker:
             raise AgentFailed("The agent reported an error.")
         return reply
 
-    async def stop(self, agent: str, session_id: str) -> None:
-        """Tell the agent's side that nobody waits any longer."""
-        await self._agent.stop(agent, session_id)
+    async def stop(self, errand: Errand) -> None:
+        """Tell the agent's side that nobody waits for this call any longer."""
+        await self._agent.stop(errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand))
+
+    def _token(self, errand: Errand) -> Secret:
+        identity = TurnIdentity(
+            issuer=errand.user.issuer,
+            subject=errand.user.subject,
+            actor=self._actor,
+            session_id=errand.session_id,
+            turn_id=errand.turn_id,
+            audience=errand.agent,
+            expires_at=self._clock() + self._token_ttl,
+        )
+        return Secret(self._turn_tokens.mint(identity))
 
 
 async def hang_up(chunks: AsyncIterator[bytes]) -> None:

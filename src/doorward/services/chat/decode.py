@@ -127,6 +127,8 @@ class AnswerDecoder:
             case ForeignError():
                 self._fail(failure_from_agent(None))
             case ForeignText(text):
+                if isinstance(value, dict) and isinstance(value.get("usage"), dict):
+                    self._count_claimed(value["usage"])
                 self._text(self._message_id, text)
             case agui.Raw() as raw:
                 self._out.append(agui.encode(raw))
@@ -191,10 +193,13 @@ class AnswerDecoder:
     def _on_custom(self, event: agui.Custom) -> None:
         self._out.append(agui.encode(event))
         if event.name == "usage":
-            try:
-                self._count(msgspec.convert(event.value, agui.TokenCount))
-            except msgspec.ValidationError:
-                return  # an agent's own event of that name, which is passed on all the same
+            self._count_claimed(event.value)
+
+    def _count_claimed(self, value: object) -> None:
+        try:
+            self._count(msgspec.convert(value, agui.TokenCount))
+        except msgspec.ValidationError:
+            return  # of another shape: the agent's own affair
 
     def _count(self, count: agui.TokenCount) -> None:
         before = self.answer.usage

@@ -64,6 +64,14 @@ class TurnRun:
     def __init__(self, job: TurnJob, ways: TurnWays) -> None:
         loop = asyncio.get_running_loop()
         self.job = job
+        self.errand = Errand(
+            user=job.user,
+            agent=job.agent,
+            session_id=job.new.session_id,
+            turn_id=job.new.turn_id,
+            payload={"prompt": job.new.message},
+            request_id=job.new.request_id,
+        )
         self.tail = LiveTail()
         self.begun: asyncio.Future[Turn] = loop.create_future()
         self.ended: asyncio.Future[Outcome] = loop.create_future()
@@ -127,16 +135,7 @@ class TurnRun:
 
     async def _stream(self) -> Failure | None:
         job = self.job
-        reply = await self._ways.invoker.invoke(
-            Errand(
-                user=job.user,
-                agent=job.agent,
-                session_id=job.new.session_id,
-                turn_id=job.new.turn_id,
-                payload={"prompt": job.new.message},
-                request_id=job.new.request_id,
-            )
-        )
+        reply = await self._ways.invoker.invoke(self.errand)
         decoder = AnswerDecoder(reply.content_type, job.answer_id, max_bytes=job.max_answer_bytes)
         self._decoder = decoder
         try:

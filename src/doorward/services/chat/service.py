@@ -140,7 +140,7 @@ class ChatService:
         if run is None:
             return await self._stored_turn(user, turn_id)
         run.stop(Failure("turn_cancelled"))
-        self._chore(self._stop_agent(run.job.new.session_id))
+        self._chore(self._stop_agent(run))
         outcome = await asyncio.shield(run.ended)
         return outcome.turn
 
@@ -220,10 +220,10 @@ class ChatService:
         if self._names is not None and outcome.failure is None and outcome.content and not self._closing:
             self._names.begin(_naming(run, outcome, new=new_conversation))
 
-    async def _stop_agent(self, session_id: str) -> None:
+    async def _stop_agent(self, run: TurnRun) -> None:
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._invoker.stop(self._options.agent_arn, session_id)
+                await self._invoker.stop(run.errand)
         except (DoorwardError, TimeoutError) as error:
             log.warning("agent_not_stopped", error=type(error).__name__)
 
