@@ -1,0 +1,40 @@
+"""A request on its way through the front door: what the checks have found out about it so far."""
+
+from doorward.http.asgi import Receive, Scope
+from doorward.http.request import Request
+from doorward.http.routes import Match, Route
+from doorward.ports.limits import LimitState
+
+
+class Visit(Request):
+    """A `Request` that knows its route, the limits it used, and whether it is a CORS preflight.
+
+    `route` stays None until the path check found one; `match` is what the table knows about the path. `cookie` is true
+    when a browser session, not a token, says who knocks.
+    """
+
+    __slots__ = ("cookie", "limits", "match", "origin", "preflight", "route", "user_key")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.route: Route | None = None
+        self.match: Match | None = None
+        self.origin: str | None = self.headers.get("origin")
+        self.preflight = False
+        self.cookie = False
+        self.user_key = ""
+        self.limits: list[tuple[str, LimitState]] = []
+
+    @property
+    def action(self) -> str:
+        """What the ledger calls this: the method and the template, never the path as it was sent."""
+        return f"{self.method} {self.route.path if self.route else '(unknown)'}"
+
+    @property
+    def principal(self) -> str:
+        """Who knocks, as the ledger names them: the user's key, empty before authentication."""
+        return self.user_key
+
+    def wants_stream(self) -> bool:
+        """Whether the client asks for server-sent events."""
+        return "text/event-stream" in self.headers.get("accept", "")
