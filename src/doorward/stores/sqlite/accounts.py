@@ -1,0 +1,99 @@
+"""The users of the embedded sign-in. The sign-in station and the command line reach them through the port."""
+
+import sqlite3
+import unicodedata
+
+import msgspec
+
+from doorward.errors import Conflict
+from doorward.model.sign_in import Account
+from doorward.stores.sqlite.database import Row, SqliteDatabase
+from doorward.stores.sqlite.grants import revoke_all_of
+from doorward.stores.sqlite.writer import Transaction
+
+_SELECT = "SELECT subject, username, email, password_hash, roles, disabled, created_at FROM accounts"
+_INSERT = """INSERT INTO accounts
+    (subject, username, folded_username, email, password_hash, roles, disabled, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_roles = msgspec.json.Decoder(list[str]).decode
+
+
+class SqliteAccounts:
+    """`AccountStore` on SQLite."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def add(self, account: Account) -> None:
+        row = (
+            account.subject,
+            account.username,
+            _folded(account.username),
+            account.email,
+            account.password_hash,
+            msgspec.json.encode(sorted(account.roles)).decode(),
+            account.disabled,
+            account.created_at,
+        )
+
+        def add(transaction: Transaction) -> None:
+            try:
+                transaction.execute(_INSERT, row)
+            except sqlite3.IntegrityError as error:
+                raise Conflict("This user name is taken.", code="username_taken") from error
+
+        await self._database.submit(add)
+
+    async def by_username(self, username: str) -> Account | None:
+        rows = self._database.read(f"{_SELECT} WHERE folded_username = ?", (_folded(username),))
+        return _account(rows[0]) if rows else None
+
+    async def by_subject(self, subject: str) -> Account | None:
+        rows = self._database.read(f"{_SELECT} WHERE subject = ?", (subject,))
+        return _account(rows[0]) if rows else None
+
+    async def all(self) -> list[Account]:
+        return [_account(row) for row in self._database.read(f"{_SELECT} ORDER BY folded_username")]
+
+    async def set_password(self, username: str, password_hash: str) -> bool:
+        def set_password(transaction: Transaction) -> bool:
+            changed = transaction.execute(
+                "UPDATE accounts SET password_hash = ? WHERE folded_username = ?", (password_hash, _folded(username))
+            )
+            return changed.rowcount == 1
+
+        return await self._database.submit(set_password)
+
+    async def set_disabled(self, username: str, disabled: bool) -> bool:
+        def set_disabled(transaction: Transaction) -> bool:
+            row = transaction.execute(
+                "UPDATE accounts SET disabled = ? WHERE folded_username = ? RETURNING subject",
+                (disabled, _folded(username)),
+            ).fetchone()
+            if row is None:
+                return False
+            if disabled:
+                revoke_all_of(transaction, row[0])
+                transaction.execute("DELETE FROM browser_sessions WHERE subject = ?", (row[0],))
+            return True
+
+        return await self._database.submit(set_disabled)
+
+
+def _folded(username: str) -> str:
+    """One spelling of a name for all its cases and compatible forms (RFC 8265 section 3.3 goes the same way)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
+
+
+def _account(row: Row) -> Account:
+    subject, username, email, password_hash, roles, disabled, created_at = row
+    return Account(
+        subject=subject,
+        username=username,
+        email=email,
+        password_hash=password_hash,
+        roles=frozenset(_roles(roles)),
+        disabled=bool(disabled),
+        created_at=created_at,
+    )

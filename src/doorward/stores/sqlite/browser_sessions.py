@@ -1,0 +1,79 @@
+"""Signed-in browsers, by the SHA-256 of the cookie's value. The front door looks one up on each request of a browser.
+
+The users' tokens lie here in the clear (the file has mode 0600); they leave only as `Secret`.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this file only
+
+import msgspec
+
+from doorward.model.secret import Secret
+from doorward.model.sign_in import BrowserSession
+from doorward.stores.sqlite.database import SqliteDatabase
+from doorward.stores.sqlite.writer import Transaction
+
+_COLUMNS = """id_hash, issuer, subject, username, email, roles, csrf_token, id_token, access_token, refresh_token,
+    created_at, expires_at"""
+_SAVE = f"INSERT OR REPLACE INTO browser_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_GET = f"SELECT {_COLUMNS} FROM browser_sessions WHERE id_hash = ?"
+
+_roles = msgspec.json.Decoder(list[str]).decode
+
+
+class SqliteBrowserSessions:
+    """`BrowserSessionStore` on SQLite."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def save(self, session: BrowserSession) -> None:
+        await self._write(
+            _SAVE,
+            session.id_hash,
+            session.issuer,
+            session.subject,
+            session.username,
+            session.email,
+            msgspec.json.encode(sorted(session.roles)).decode(),
+            session.csrf_token.reveal(),
+            session.id_token.reveal(),
+            session.access_token.reveal(),
+            None if session.refresh_token is None else session.refresh_token.reveal(),
+            session.created_at,
+            session.expires_at,
+        )
+
+    async def get(self, id_hash: str) -> BrowserSession | None:
+        rows = self._database.read(_GET, (id_hash,))
+        if not rows:
+            return None
+        _, issuer, subject, username, email, roles, csrf, id_token, access, refresh, created_at, expires_at = rows[0]
+        return BrowserSession(
+            id_hash=id_hash,
+            issuer=issuer,
+            subject=subject,
+            username=username,
+            email=email,
+            roles=frozenset(_roles(roles)),
+            csrf_token=Secret(csrf),
+            id_token=Secret(id_token),
+            access_token=Secret(access),
+            refresh_token=None if refresh is None else Secret(refresh),
+            created_at=created_at,
+            expires_at=expires_at,
+        )
+
+    async def delete(self, id_hash: str) -> None:
+        await self._write("DELETE FROM browser_sessions WHERE id_hash = ?", id_hash)
+
+    async def delete_subject(self, issuer: str, subject: str) -> None:
+        await self._write("DELETE FROM browser_sessions WHERE issuer = ? AND subject = ?", issuer, subject)
+
+    async def delete_expired(self, now: float) -> None:
+        await self._write("DELETE FROM browser_sessions WHERE expires_at <= ?", now)
+
+    async def _write(self, sql: str, *parameters: object) -> None:
+        def write(transaction: Transaction) -> None:
+            transaction.execute(sql, parameters)
+
+        await self._database.submit(write)

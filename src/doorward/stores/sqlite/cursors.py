@@ -1,0 +1,70 @@
+"""Opaque cursors that only this database could have made, each bound to its owner and its list.
+
+The store's pages call it. Refuses a cursor that was edited, made for another owner, another conversation or another
+search (AP-SES-03): `InvalidInput` with code ``invalid_cursor``.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+
+import msgspec
+
+from doorward.errors import InvalidInput
+from doorward.stores.sqlite.database import SqliteDatabase
+
+_MAC_BYTES = 16
+_LONGEST = 256
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """A place in a list: between rows, on the far side of (`order`, `key`). `backwards` reads towards the start."""
+
+    order: float
+    key: int
+    backwards: bool = False
+
+
+class Cursors:
+    """Makes and reads cursors with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._decode = msgspec.msgpack.Decoder(Place).decode
+
+    def make(self, place: Place, *scope: str) -> str:
+        """A cursor for this place of the list that `scope` names (kind, owner, ...)."""
+        body = msgspec.msgpack.encode(place)
+        return base64.urlsafe_b64encode(self._mac(body, scope) + body).rstrip(b"=").decode("ascii")
+
+    def read(self, cursor: str, *scope: str) -> Place:
+        """The place in it. Raises `InvalidInput` (``invalid_cursor``)."""
+        try:
+            text = cursor[:_LONGEST].encode("ascii")
+            raw = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+            place = self._decode(raw[_MAC_BYTES:])
+        except (ValueError, msgspec.DecodeError):
+            raise _foreign() from None
+        # Made anew and compared as a whole: one place has one spelling.
+        if not hmac.compare_digest(self.make(place, *scope).encode(), cursor.encode("utf-8", "replace")):
+            raise _foreign()
+        return place
+
+    def _mac(self, body: bytes, scope: tuple[str, ...]) -> bytes:
+        # Length-prefixed parts: no two scopes can be spelled the same.
+        message = msgspec.msgpack.encode(scope) + body
+        return hmac.digest(self._key, message, hashlib.sha256)[:_MAC_BYTES]
+
+
+def load_cursors(database: SqliteDatabase) -> Cursors:
+    """The cursors of this database, with the key that it makes the first time."""
+    database.write_at_start(
+        "INSERT OR IGNORE INTO database_keys (name, value) VALUES ('cursors', ?)", (secrets.token_bytes(32),)
+    )
+    ((key,),) = database.read("SELECT value FROM database_keys WHERE name = 'cursors'")
+    return Cursors(bytes(key))
+
+
+def _foreign() -> InvalidInput:
+    return InvalidInput("This cursor does not belong to this list.", code="invalid_cursor")

@@ -1,0 +1,79 @@
+"""Opens the two databases of the house and gives their ports. `compose` calls it; nothing else knows the engine.
+
+Opening blocks for some milliseconds (migrations). Raises `ConfigurationError` for a database that cannot be used.
+"""
+
+import time
+from pathlib import Path
+
+from msgspec import Struct
+
+from doorward.ports.clock import Clock
+from doorward.stores.sqlite.accounts import SqliteAccounts
+from doorward.stores.sqlite.browser_sessions import SqliteBrowserSessions
+from doorward.stores.sqlite.checkpoints import SqliteCheckpoints
+from doorward.stores.sqlite.conversations import SqliteConversations
+from doorward.stores.sqlite.cursors import load_cursors
+from doorward.stores.sqlite.database import SqliteDatabase, Tuning
+from doorward.stores.sqlite.grants import SqliteGrants
+from doorward.stores.sqlite.ledger import SqliteLedger
+from doorward.stores.sqlite.migrate import MIGRATIONS
+from doorward.stores.sqlite.replay import SqliteReplay
+from doorward.stores.sqlite.turns import SqliteTurns
+from doorward.stores.sqlite.usage import SqliteUsage
+
+
+class GatewayStores(Struct, frozen=True, kw_only=True):
+    """What the gateway keeps. `close` writes what is queued and closes the file."""
+
+    database: SqliteDatabase
+    conversations: SqliteConversations
+    turns: SqliteTurns
+    usage: SqliteUsage
+    ledger: SqliteLedger
+    accounts: SqliteAccounts
+    grants: SqliteGrants
+    sessions: SqliteBrowserSessions
+
+    def close(self) -> None:
+        """Blocks until everything that was queued is durable."""
+        self.database.close()
+
+
+class RuntimeStores(Struct, frozen=True, kw_only=True):
+    """What the runtime keeps. `close` writes what is queued and closes the file."""
+
+    database: SqliteDatabase
+    ledger: SqliteLedger
+    replay: SqliteReplay
+    checkpoints: SqliteCheckpoints
+
+    def close(self) -> None:
+        """Blocks until everything that was queued is durable."""
+        self.database.close()
+
+
+def open_gateway(path: Path, *, clock: Clock = time.time, tuning: Tuning | None = None) -> GatewayStores:
+    """Open (or make) the gateway's database. Works with and without a running event loop."""
+    database = SqliteDatabase(path, MIGRATIONS / "gateway", tuning)
+    return GatewayStores(
+        database=database,
+        conversations=SqliteConversations(database, load_cursors(database)),
+        turns=SqliteTurns(database),
+        usage=SqliteUsage(database),
+        ledger=SqliteLedger(database),
+        accounts=SqliteAccounts(database),
+        grants=SqliteGrants(database, clock),
+        sessions=SqliteBrowserSessions(database),
+    )
+
+
+def open_runtime(path: Path, *, clock: Clock = time.time, tuning: Tuning | None = None) -> RuntimeStores:
+    """Open (or make) the runtime's database."""
+    database = SqliteDatabase(path, MIGRATIONS / "runtime", tuning)
+    return RuntimeStores(
+        database=database,
+        ledger=SqliteLedger(database),
+        replay=SqliteReplay(database, clock),
+        checkpoints=SqliteCheckpoints(database),
+    )

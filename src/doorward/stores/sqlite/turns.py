@@ -1,0 +1,218 @@
+"""Turns with their event logs. The chat service writes them through its port; each method is one transaction.
+
+An append is one row however many events it carries, and no row is written twice but the turn's and the conversation's.
+Refuses a second running turn in a conversation, and events that leave a gap.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this file only
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+
+from doorward.errors import Conflict, InvalidInput, NotFound
+from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.stores.sqlite.database import SqliteDatabase
+from doorward.stores.sqlite.interrupted import RUN_ERROR, answer_so_far
+from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, event_key, message_key
+from doorward.stores.sqlite.usage import add_usage
+from doorward.stores.sqlite.words import indexed
+from doorward.stores.sqlite.writer import Transaction
+
+# Returns no row, and changes nothing, when a turn is running there.
+_TOUCH = """INSERT INTO conversations (owner, session_id, name, created_at, updated_at, message_count)
+VALUES (?, ?, ?, ?, ?, 1)
+ON CONFLICT (owner, session_id) DO UPDATE SET updated_at = excluded.updated_at, message_count = message_count + 1
+WHERE NOT EXISTS (SELECT 1 FROM turns WHERE conversation = conversations.id AND status = 'running')
+RETURNING id, message_count"""
+_INSERT_TURN = "INSERT INTO turns (id, conversation, status, started_at, request_id) VALUES (?, ?, 'running', ?, ?)"
+_INSERT_MESSAGE = """INSERT INTO messages (key, id, role, content, timestamp, turn_id, status)
+VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_INDEX = "INSERT INTO search (rowid, words) VALUES (?, ?)"
+_INSERT_EVENTS = "INSERT INTO turn_events (key, count, data) VALUES (?, ?, ?)"
+# Inserts only right behind the events that are there.
+_APPEND_EVENTS = f"""INSERT INTO turn_events (key, count, data) SELECT ?1, ?2, ?3 WHERE ?4 = coalesce(
+    (SELECT (key & {LAST_EVENT}) + count FROM turn_events WHERE key BETWEEN ?5 AND ?1 ORDER BY key DESC LIMIT 1), 1)"""
+_EVENTS = """SELECT key, data FROM turn_events WHERE key BETWEEN coalesce(
+    (SELECT max(key) FROM turn_events WHERE key BETWEEN ?1 AND ?2), ?1) AND ?3 ORDER BY key"""
+_FIND = """SELECT turns.number, turns.status, turns.conversation, conversations.owner, conversations.message_count
+FROM turns JOIN conversations ON conversations.id = turns.conversation WHERE turns.id = ?"""
+_GET = """SELECT turns.id, session_id, owner, status, started_at, finished_at, error_code, model, input_tokens,
+    output_tokens
+FROM turns JOIN conversations ON conversations.id = turns.conversation WHERE turns.id = ? AND owner = ?"""
+_END = """UPDATE turns SET status = ?, finished_at = ?, error_code = ?, model = ?, input_tokens = ?, output_tokens = ?
+WHERE number = ?"""
+
+_pack = msgspec.msgpack.encode
+_unpack = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+class SqliteTurns:
+    """`TurnStore` on SQLite."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def begin(self, turn: NewTurn) -> Turn:
+        words = indexed(turn.owner, turn.message)
+        first_event = _pack([turn.first_event])
+        return await self._database.submit(lambda transaction: _begin(transaction, turn, words, first_event))
+
+    async def append_events(self, turn_id: str, events: Sequence[TurnEvent]) -> None:
+        if not events:
+            return
+        packed = _packed(events)
+        await self._database.submit(lambda transaction: _append(transaction, turn_id, events, packed))
+
+    async def finish(self, result: TurnResult) -> None:
+        packed = _packed(result.events)
+        await self._database.submit(lambda transaction: _finish(transaction, result, packed))
+
+    async def get(self, owner: str, turn_id: str) -> Turn | None:
+        rows = self._database.read(_GET, (turn_id, owner))
+        if not rows:
+            return None
+        _, session_id, _, status, started_at, finished_at, error_code, model, input_tokens, output_tokens = rows[0]
+        return Turn(
+            id=turn_id,
+            session_id=session_id,
+            owner=owner,
+            status=TurnStatus(status),
+            started_at=started_at,
+            finished_at=finished_at,
+            error_code=error_code,
+            usage=Usage(model=model, input_tokens=input_tokens, output_tokens=output_tokens),
+        )
+
+    async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
+        numbers = self._database.read("SELECT number FROM turns WHERE id = ?", (turn_id,))
+        after, last = max(after, 0), min(max(after, 0) + limit, LAST_EVENT)
+        if not numbers or last <= after:
+            return []
+        number = numbers[0][0]
+        rows = self._database.read(
+            _EVENTS, (event_key(number, 1), event_key(number, after + 1), event_key(number, last))
+        )
+        return [
+            TurnEvent(sequence, data)
+            for key, packed in rows
+            for sequence, data in enumerate(_unpack(packed), key & LAST_EVENT)
+            if after < sequence <= last
+        ]
+
+    async def interrupt_running(self, *, at: float) -> int:
+        return await self._database.submit(lambda transaction: _interrupt_all(transaction, at))
+
+
+def _packed(events: Sequence[TurnEvent]) -> bytes:
+    """Events of one append as bytes. Raises `InvalidInput` when they are not numbered one after the other."""
+    if any(event.sequence != sequence for sequence, event in enumerate(events, events[0].sequence if events else 1)):
+        raise InvalidInput("Events are numbered without gaps.", code="event_out_of_order")
+    return _pack([event.data for event in events])
+
+
+def _begin(transaction: Transaction, turn: NewTurn, words: str, first_event: bytes) -> Turn:
+    execute = transaction.execute
+    row = execute(_TOUCH, (turn.owner, turn.session_id, turn.conversation_name, turn.at, turn.at)).fetchone()
+    if row is None:
+        raise Conflict("A turn of this conversation is running.", code="turn_active")
+    conversation, position = row
+    # One place is left for the answer.
+    if position >= LAST_POSITION:
+        raise Conflict("This conversation is full; begin a new one.", code="conversation_full")
+    try:
+        number = execute(_INSERT_TURN, (turn.turn_id, conversation, turn.at, turn.request_id)).lastrowid or 0
+    except sqlite3.IntegrityError as error:
+        raise Conflict("There is a turn of this id.", code="turn_exists") from error
+    key = message_key(conversation, position)
+    execute(_INSERT_MESSAGE, (key, turn.message_id, "user", turn.message, turn.at, turn.turn_id, "complete"))
+    execute(_INSERT_EVENTS, (event_key(number, 1), 1, first_event))
+    execute(_INDEX, (key, words))
+    if position == 1:
+        execute(_INDEX, (message_key(conversation, 0), indexed(turn.owner, turn.conversation_name)))
+    return Turn(
+        id=turn.turn_id, session_id=turn.session_id, owner=turn.owner, status=TurnStatus.RUNNING, started_at=turn.at
+    )
+
+
+def _append(transaction: Transaction, turn_id: str, events: Sequence[TurnEvent], packed: bytes) -> None:
+    row = transaction.execute("SELECT number, status FROM turns WHERE id = ?", (turn_id,)).fetchone()
+    if row is None:
+        raise NotFound("There is no such turn.")
+    number, status = row
+    if status != TurnStatus.RUNNING:
+        raise Conflict("This turn has ended.", code="turn_ended")
+    _insert_events(transaction, number, events, packed)
+
+
+def _insert_events(transaction: Transaction, number: int, events: Sequence[TurnEvent], packed: bytes) -> None:
+    first = events[0].sequence
+    if not 1 <= first <= LAST_EVENT - len(events):
+        raise InvalidInput("A turn has at most 16,777,215 events.", code="event_out_of_order")
+    inserted = transaction.execute(
+        _APPEND_EVENTS, (event_key(number, first), len(events), packed, first, event_key(number, 1))
+    )
+    if inserted.rowcount != 1:
+        raise Conflict("Events are numbered without gaps.", code="event_out_of_order")
+
+
+def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None:
+    execute = transaction.execute
+    row = execute(_FIND, (result.turn_id,)).fetchone()
+    if row is None:
+        raise NotFound("There is no such turn.")
+    number, status, conversation, owner, count = row
+    if status != TurnStatus.RUNNING:
+        return
+    if result.events:
+        _insert_events(transaction, number, result.events, packed)
+    usage = result.usage
+    execute(
+        _END,
+        (
+            result.status,
+            result.at,
+            result.error_code,
+            usage.model,
+            usage.input_tokens,
+            usage.output_tokens,
+            number,
+        ),
+    )
+    if result.content or result.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
+        count += 1
+        key = message_key(conversation, count)
+        execute(
+            _INSERT_MESSAGE,
+            (key, result.message_id, "assistant", result.content, result.at, result.turn_id, result.message_status),
+        )
+        execute(_INDEX, (key, indexed(owner, result.content)))
+    execute("UPDATE conversations SET updated_at = ?, message_count = ? WHERE id = ?", (result.at, count, conversation))
+    add_usage(transaction, owner, usage, at=result.at)
+
+
+def _interrupt_all(transaction: Transaction, at: float) -> int:
+    running = transaction.execute("SELECT number, id FROM turns WHERE status = 'running' ORDER BY number").fetchall()
+    for number, turn_id in running:
+        chunks = transaction.execute(
+            "SELECT data FROM turn_events WHERE key BETWEEN ? AND ? ORDER BY key",
+            (event_key(number, 1), event_key(number, LAST_EVENT)),
+        ).fetchall()
+        logged = [data for (chunk,) in chunks for data in _unpack(chunk)]
+        content, usage = answer_so_far(logged)
+        last = TurnEvent(len(logged) + 1, RUN_ERROR)
+        result = TurnResult(
+            turn_id=turn_id,
+            status=TurnStatus.INTERRUPTED,
+            message_id=uuid.uuid4().hex,
+            content=content,
+            message_status=MessageStatus.PARTIAL,
+            at=at,
+            events=(last,),
+            error_code="turn_interrupted",
+            usage=usage,
+        )
+        _finish(transaction, result, _packed(result.events))
+    return len(running)

@@ -1,0 +1,40 @@
+"""What a user spent, by UTC day. The usage service reads it through its port; `turns.py` adds to it."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from doorward.errors import InvalidInput
+from doorward.model.chat import DayUsage, Usage
+from doorward.stores.sqlite.database import SqliteDatabase
+from doorward.stores.sqlite.writer import Transaction
+
+_ADD = """INSERT INTO usage_days (owner, day, turns, input_tokens, output_tokens) VALUES (?, ?, 1, ?, ?)
+ON CONFLICT (owner, day) DO UPDATE SET turns = turns + 1,
+    input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens"""
+
+
+def add_usage(transaction: Transaction, owner: str, usage: Usage, *, at: float) -> None:
+    """Count one turn that ended at `at`."""
+    day = datetime.fromtimestamp(at, UTC).date().isoformat()
+    transaction.execute(_ADD, (owner, day, usage.input_tokens, usage.output_tokens))
+
+
+class SqliteUsage:
+    """`UsageStore` on SQLite."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def by_day(self, owner: str, *, days: int, today: str) -> list[DayUsage]:
+        try:
+            first = (date.fromisoformat(today) - timedelta(days=days - 1)).isoformat()
+        except (ValueError, OverflowError) as error:
+            raise InvalidInput("A day is written YYYY-MM-DD.") from error
+        rows = self._database.read(
+            "SELECT day, turns, input_tokens, output_tokens FROM usage_days"
+            " WHERE owner = ? AND day BETWEEN ? AND ? ORDER BY day DESC",
+            (owner, first, today),
+        )
+        return [
+            DayUsage(day=day, turns=turns, input_tokens=input_tokens, output_tokens=output_tokens)
+            for day, turns, input_tokens, output_tokens in rows
+        ]
