@@ -181,9 +181,9 @@ def same_site(request: Request, origin: str) -> bool:
     the form's token decides alone."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
-    sent = request.headers.get("origin", origin).lower()
+    sent, scheme = request.headers.get("origin", origin).lower(), origin.partition("://")[0]
     # The front door answers only hosts on its list, so our own page may also be open under another of these names.
-    return sent == origin or sent == f"{request.scheme}://{request.headers.get('host', '').lower()}"
+    return sent == origin or sent == f"{scheme}://{request.headers.get('host', '').lower()}"
 
 
 def _purpose(asked: AuthorizationRequest) -> str:
