@@ -29,10 +29,10 @@ _PATH_SCHEMAS: dict[str, JsonObject] = {
     "session_id": {"type": "string", "minLength": 33, "maxLength": 100, "pattern": SESSION_ID_PATTERN},
     "turn_id": {"type": "string", "minLength": 1, "maxLength": 100},
 }
-# What the door itself can answer to any request: input it cannot read, filter and origin, size of the head, limits,
-# and its own failures.
-_ALWAYS = (400, 403, 404, 414, 429, 431, 500, 503)
-_WITH_BODY = (408, 411, 413, 415)
+# What the door itself can answer to any request: input it cannot read, filter and origin, declared sizes, limits, and
+# its own failures.
+_ALWAYS = (400, 403, 413, 414, 429, 431, 500, 503)
+_WITH_BODY = (408, 415)
 
 
 class Document(Struct, frozen=True, kw_only=True):
@@ -166,8 +166,6 @@ def _problems(route: Route) -> list[int]:
     found = [*_ALWAYS]
     if route.body is not None or route.form:
         found += _WITH_BODY
-    else:
-        found += (413, 415)  # a body where none belongs
     if route.access is not Access.PUBLIC:
         found.append(401)
     return found

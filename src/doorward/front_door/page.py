@@ -78,7 +78,7 @@ def page_routes(config: PageConfig) -> list[Route]:
 
 
 def content_security_policy(config: PageConfig) -> str:
-    """INVARIANT: nothing runs, loads or connects but from this origin, and the origins that `direct` names (AP-TOL-11)."""
+    """INVARIANT: nothing runs, loads or connects but from this origin and those that `direct` names (AP-TOL-11)."""
     connect = ["'self'"]
     if config.direct is not None:
         for url in (config.direct.agent_door, config.direct.token_endpoint):

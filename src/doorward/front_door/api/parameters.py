@@ -84,9 +84,7 @@ def resume_point(request: Request) -> int:
 
 
 def wants_stream(request: Request) -> bool:
-    """Whether Accept names ``text/event-stream`` (RFC 9110 section 12.5.1; a weight of 0 means no)."""
-    for part in request.headers.get("accept", "").split(","):
-        kind, *options = (piece.strip().lower() for piece in part.split(";"))
-        if kind == "text/event-stream":
-            return not any(option.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for option in options)
-    return False
+    """Whether Accept names ``text/event-stream`` (RFC 9110 section 12.5.1), written in lower case: what counts as a
+    stream here must count as one for the limit of open streams too."""
+    parts = request.headers.get("accept", "").split(",")
+    return any(part.partition(";")[0].strip() == "text/event-stream" for part in parts)

@@ -1,7 +1,8 @@
 """A turn's numbered events as server-sent events. Called by the handlers of chat and turns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from doorward.model.chat import TurnEvent
 from doorward.model.principals import User
@@ -19,10 +20,13 @@ def frames(events: Sequence[TurnEvent]) -> bytes:
     return b"".join(b"id: %d\ndata: %b\n\n" % (event.sequence, event.data.translate(None, b"\r\n")) for event in events)
 
 
-async def stream(batches: AsyncIterator[list[TurnEvent]]) -> AsyncIterator[bytes]:
-    """Chunks for each batch; an empty batch is a heartbeat. Ends with the log."""
-    async for batch in batches:
-        yield frames(batch) if batch else HEARTBEAT
+async def stream(batches: AsyncIterator[list[TurnEvent]]) -> AsyncGenerator[bytes, None]:
+    """Chunks for each batch; an empty batch is a heartbeat. Ends with the log, and hangs up when it is closed."""
+    try:
+        async for batch in batches:
+            yield frames(batch) if batch else HEARTBEAT
+    finally:
+        await _hang_up(batches)
 
 
 async def resumed(chat: Chat, user: User, turn_id: str, after: int) -> AsyncIterator[bytes]:
@@ -39,17 +43,19 @@ async def resumed(chat: Chat, user: User, turn_id: str, after: int) -> AsyncIter
 
 async def _from_known(
     chat: Chat, user: User, turn_id: str, seen: tuple[int, AsyncIterator[list[TurnEvent]]]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     after, batches = seen
     first = await _first_batch(batches)
     if first and first[0].sequence == after:
         if len(first) > 1:
             yield frames(first[1:])
     else:
+        await _hang_up(batches)
         yield RESET
         batches = await chat.events(user, turn_id, after=0)
-    async for chunk in stream(batches):
-        yield chunk
+    async with aclosing(stream(batches)) as chunks:
+        async for chunk in chunks:
+            yield chunk
 
 
 async def _first_batch(batches: AsyncIterator[list[TurnEvent]]) -> list[TurnEvent]:
@@ -58,3 +64,8 @@ async def _first_batch(batches: AsyncIterator[list[TurnEvent]]) -> list[TurnEven
             return await anext(batches, [])
     except TimeoutError:
         return []
+
+
+async def _hang_up(batches: AsyncIterator[list[TurnEvent]]) -> None:
+    if isinstance(batches, AsyncGenerator):
+        await batches.aclose()
