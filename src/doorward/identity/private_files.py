@@ -40,12 +40,14 @@ def load(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigurationError(f"{path} is not an ordinary file")
         _check_private(path, status, "600")
-        content = file.read(MAX_FILE_BYTES + 1)
+        content = os.read(handle, MAX_FILE_BYTES + 1)
+    finally:
+        os.close(handle)
     if not content or len(content) > MAX_FILE_BYTES:
         raise ConfigurationError(f"{path} is empty or too large; move it away to have a new one made")
     return content
