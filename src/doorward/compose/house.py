@@ -17,6 +17,11 @@ def arn(settings: Settings, name: str) -> str:
     return f"arn:aws:bedrock-agentcore:{settings.agent.region}:{settings.agent.account}:runtime/{name}"
 
 
+def deployment(settings: Settings) -> str:
+    """The issuer of turn tokens: this house."""
+    return f"doorward:{settings.agent.region}:{settings.agent.account}"
+
+
 def issuer(settings: Settings) -> str:
     """The issuer of users' tokens: the configured one, or the embedded sign-in at the front door's URL."""
     return settings.sign_in.issuer or settings.gateway.public_url

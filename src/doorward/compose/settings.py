@@ -7,7 +7,7 @@ is an error that names the nearest known one. Every value knows where it came fr
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +168,9 @@ def encode_secret(value: object) -> object:
     if isinstance(value, Secret):
         return value.reveal()
     raise NotImplementedError(type(value).__name__)
+
+
+def environment_of(names: Iterable[str]) -> dict[str, str]:
+    """The variables that the agent's process is given by name; the rest of the environment stays here."""
+    allowed = {*names, "PATH", "LANG", "LC_ALL", "TZ"}
+    return {name: value for name, value in os.environ.items() if name in allowed}

@@ -1,8 +1,8 @@
 """Runs the processes of the house: starts them, waits until each is ready, restarts crashed ones, stops them all.
 
 A child gets its orders as one JSON line on stdin, says that it is ready as one JSON line on a pipe, and takes the end
-of its stdin for the end of its supervisor. A child that exits with `EXIT_CONFIGURATION` is not started again: it has
-said on stderr what is wrong.
+of its stdin for the end of its supervisor. A child that exits with `EXIT_CONFIGURATION`, or before it was ever ready,
+is not started again: it has said on stderr what is wrong.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class Supervisor:
             status = await self._run_once(plan, ready)
             if self._stopping.is_set():
                 return
-            if status == EXIT_CONFIGURATION:
+            if status == EXIT_CONFIGURATION or not ready.done():
                 self._failure = ConfigurationError(f"The {plan.name} process could not start.", code="child_refused")
                 self._stopping.set()
                 return

@@ -9,7 +9,7 @@ from doorward.model.secret import Secret
 
 Pattern = Literal["direct", "front-door", "two-doors", "conversations"]
 Seconds = Annotated[float, Meta(gt=0, le=86400 * 400)]
-Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 

@@ -1,0 +1,40 @@
+"""The two users that the first start makes. In development their passwords are kept beside the store, mode 0600, so
+that tools can sign in again; changing a password forgets it here."""
+
+from pathlib import Path
+
+import msgspec
+
+from doorward.compose.house import Places
+from doorward.compose.private_file import write_private
+from doorward.model.chat import JsonObject
+from doorward.model.settings import Settings
+from doorward.sign_in.routes import SignIn
+
+
+async def first_users(settings: Settings, sign_in: SignIn | None) -> list[JsonObject]:
+    """The first users with their passwords, as far as they are known. None with an outside issuer."""
+    if sign_in is None:
+        return []
+    made = await sign_in.accounts.ensure_first_users()
+    users: list[JsonObject] = [{"username": name, "password": password.reveal()} for name, password in made]
+    if settings.environment == "production":
+        return users
+    file = Places(settings).first_users
+    if users:
+        write_private(file, msgspec.json.encode(users))
+        return users
+    return _read(file)
+
+
+def forget_password(settings: Settings, username: str) -> None:
+    """The password of this user was changed: what is kept is no longer true."""
+    file = Places(settings).first_users
+    users = _read(file)
+    kept = [user for user in users if user["username"] != username]
+    if kept != users:
+        write_private(file, msgspec.json.encode(kept))
+
+
+def _read(file: Path) -> list[JsonObject]:
+    return msgspec.json.decode(file.read_bytes(), type=list[JsonObject]) if file.exists() else []

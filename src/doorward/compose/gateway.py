@@ -1,0 +1,251 @@
+"""The gateway process: front door, sign-in, page and services over one store. What it is made of stands here."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import aiohttp
+
+from doorward import __version__
+from doorward.agent_door.knock import Knock
+from doorward.compose.first_users import first_users
+from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, arn, deployment
+from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
+from doorward.compose.operator_port import operator_app
+from doorward.compose.process import Listeners, Say
+from doorward.compose.serving import Served, serve_until, traced
+from doorward.front_door.api.chat import chat_routes
+from doorward.front_door.api.conversations import conversation_routes
+from doorward.front_door.api.export import export_routes
+from doorward.front_door.api.health import PartCheck, health_routes
+from doorward.front_door.api.me import me_routes, usage_routes
+from doorward.front_door.api.pass_through import PassThrough, pass_through_routes
+from doorward.front_door.api.simple_chat import simple_chat_routes
+from doorward.front_door.api.turns import turn_routes
+from doorward.front_door.browser_session import BrowserSessions
+from doorward.front_door.check import Parts
+from doorward.front_door.door import FrontDoor
+from doorward.front_door.openapi import Document, openapi_routes
+from doorward.front_door.page import DirectConfig, PageConfig, page_routes
+from doorward.http.protocol import strict_protocol
+from doorward.http.routes import Route
+from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload
+from doorward.identity.sigv4 import Credentials
+from doorward.identity.turn_tokens import SignedTurnTokens
+from doorward.model.settings import Settings
+from doorward.services.chat.service import ChatService, chat_options
+from doorward.services.conversations.service import ConversationsService
+from doorward.services.invocation import Invoker
+from doorward.services.relay import RelayService
+from doorward.services.usage.service import UsageService
+from doorward.stores.sqlite.open import GatewayStores, open_gateway
+
+
+async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio.Event) -> None:
+    """Run the gateway until `stop`."""
+    stores = open_gateway(Places(settings).gateway_store)
+    http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+    house = GatewayHouse(settings, stores, http)
+    try:
+        await stores.turns.interrupt_running(at=time.time())
+        users = await first_users(settings, house.who.embedded)
+        door = house.door()
+        metadata = await house.who.discover()
+        served = (
+            Served(traced("front_door", door), listeners["front_door"], house.protocol()),
+            Served(operator_app, listeners["operator"], strict_protocol()),
+        )
+
+        def ready() -> None:
+            endpoints = {
+                "authorize_endpoint": metadata.authorization_endpoint,
+                "token_endpoint": metadata.token_endpoint,
+            }
+            say({**endpoints, "users": users})
+
+        async def close() -> None:
+            door.begin_shutdown()
+            await house.close_turns()
+
+        await serve_until(stop, served, on_ready=ready, on_stop=close, grace=settings.gateway.shutdown_grace)
+    finally:
+        await house.close()
+        await http.close()
+        stores.close()
+
+
+class GatewayHouse:
+    """The gateway's parts, joined. Made inside the event loop."""
+
+    def __init__(self, settings: Settings, stores: GatewayStores, http: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._http = http
+        self.who: Issuing = issuing(settings, stores, http)
+        self._sessions: BrowserSessions = browser_sessions(settings, stores, self.who, http)
+        self._knock = Knock(settings.agent.url, settings.agent, credentials=_credentials(settings), clock=time.time)
+        self._chat: ChatService | None = None
+
+    def door(self) -> FrontDoor:
+        """The front door with every route of this pattern."""
+        settings = self._settings
+        routes = [
+            *self.who.routes(),
+            *self._pattern_routes(),
+            *page_routes(self._page()),
+            *health_routes(self._checks()),
+        ]
+        document = Document(
+            title="Doorward",
+            version=__version__,
+            server=settings.gateway.public_url,
+            cookie=self._sessions.cookie_name,
+        )
+        return FrontDoor(
+            [*routes, *openapi_routes(routes, document)],
+            Parts(
+                settings=settings.front_door,
+                public_url=settings.gateway.public_url,
+                verifier=self.who.verifier,
+                ledger=self._stores.ledger,
+                sessions=self._sessions,
+            ),
+        )
+
+    def protocol(self) -> type:
+        """The strict protocol with the configured limits."""
+        door = self._settings.front_door
+        return strict_protocol(
+            header_timeout=door.header_timeout,
+            idle_timeout=door.idle_timeout,
+            max_header_bytes=door.max_header_bytes,
+            max_headers=door.max_headers,
+            max_url_bytes=door.max_url_bytes,
+        )
+
+    async def close_turns(self) -> None:
+        """End the turns that run."""
+        if self._chat is not None:
+            await self._chat.shutdown(0.0)
+
+    async def close(self) -> None:
+        """Close the way to the agent."""
+        await self.close_turns()
+        await self._knock.close()
+
+    def _pattern_routes(self) -> list[Route]:
+        """INVARIANT: only the patterns that knock have a way to the agent; `direct` has no chat here at all."""
+        makers: dict[str, Callable[[], list[Route]]] = {
+            "direct": list,
+            "front-door": self._front_door_routes,
+            "two-doors": self._two_doors_routes,
+            "conversations": self._conversations_routes,
+        }
+        return makers[self._settings.pattern]()
+
+    def _front_door_routes(self) -> list[Route]:
+        settings = self._settings
+        options = PassThrough(
+            agent=self._knock,
+            arn=arn(settings, settings.agent.name),
+            access_token=self._sessions.access_token,
+            max_prompt_characters=settings.front_door.max_message_characters,
+            body_limit=settings.front_door.max_body_bytes,
+            max_response_bytes=settings.agent.max_response_bytes,
+        )
+        return [*pass_through_routes(options), *self._session_routes()]
+
+    def _two_doors_routes(self) -> list[Route]:
+        settings = self._settings
+        relay = RelayService(
+            self._invoker(),
+            agent_arn=arn(settings, settings.agent.name),
+            timeout=settings.agent.turn_timeout,
+            max_answer_bytes=settings.agent.max_response_bytes,
+            clock=time.time,
+        )
+        bounds = settings.front_door
+        chat = simple_chat_routes(
+            relay, max_message_characters=bounds.max_message_characters, body_limit=bounds.max_body_bytes
+        )
+        return [*chat, *self._session_routes()]
+
+    def _conversations_routes(self) -> list[Route]:
+        settings, stores = self._settings, self._stores
+        options = chat_options(
+            settings.chat,
+            settings.agent,
+            agent_arn=arn(settings, settings.agent.name),
+            titles_arn=arn(settings, TITLES_AGENT),
+        )
+        self._chat = ChatService(stores.turns, stores.conversations, self._invoker(), options, time.time)
+        history = ConversationsService(stores.conversations)
+        bounds = settings.front_door
+        return [
+            *chat_routes(
+                self._chat, max_message_characters=bounds.max_message_characters, body_limit=bounds.max_body_bytes
+            ),
+            *turn_routes(self._chat),
+            *conversation_routes(history),
+            *export_routes(history),
+            *usage_routes(UsageService(stores.usage, time.time)),
+            *self._session_routes(),
+        ]
+
+    def _session_routes(self) -> list[Route]:
+        return [*self._sessions.routes(), *me_routes(self._settings.pattern, self._settings.agent.model)]
+
+    def _invoker(self) -> Invoker:
+        settings = self._settings
+        key = load_or_create_turn_key(Places(settings).keys)
+        return Invoker(
+            self._knock,
+            SignedTurnTokens(deployment(settings), key, time.time),
+            actor=CHAT_WORKLOAD,
+            token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
+            clock=time.time,
+        )
+
+    def _page(self) -> PageConfig:
+        settings = self._settings
+        return PageConfig(
+            pattern=settings.pattern,
+            model=settings.agent.model,
+            rehearsal=settings.agent.model == "rehearsal",
+            max_message_characters=settings.front_door.max_message_characters,
+            direct=self._direct() if settings.pattern == "direct" else None,
+        )
+
+    def _direct(self) -> DirectConfig:
+        settings, issuer = self._settings, self.who.issuer
+        return DirectConfig(
+            agent_door=settings.agent.url,
+            agent_arn=arn(settings, settings.agent.name),
+            issuer=issuer,
+            authorize_endpoint=f"{issuer}/oauth2/authorize",
+            token_endpoint=f"{issuer}/oauth2/token",
+            end_session_endpoint=f"{issuer}/logout",
+            client_id=browser_client(settings),
+        )
+
+    def _checks(self) -> dict[str, PartCheck]:
+        checks: dict[str, PartCheck] = {"store": self._store_answers}
+        if self._settings.pattern != "direct":
+            checks["agent_door"] = self._agent_door_answers
+        return checks
+
+    async def _store_answers(self) -> bool:
+        await self._stores.ledger.entries(limit=1)
+        return True
+
+    async def _agent_door_answers(self) -> bool:
+        async with self._http.get(f"{self._settings.agent.url}/ping", allow_redirects=False) as answer:
+            return answer.status == 200
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    """Only the patterns with two keys hold the second one."""
+    if settings.pattern in ("direct", "front-door"):
+        return None
+    key = load_or_create_workload(Places(settings).keys, CHAT_WORKLOAD)
+    return Credentials(key.access_key_id, key.secret_access_key)

@@ -1,0 +1,120 @@
+"""The runtime process: the agent door, and behind it the host of workers. What it is made of stands here."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+
+import aiohttp
+
+from doorward.agent_door.checks.signature import WorkloadKey
+from doorward.agent_door.guard import AgentDoor, Parts, user_door, workload_door
+from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, deployment
+from doorward.compose.issuing import issuer_keys, user_tokens
+from doorward.compose.operator_port import operator_app
+from doorward.compose.process import Listeners, Say
+from doorward.compose.serving import Served, serve_until, traced
+from doorward.compose.settings import environment_of
+from doorward.http.protocol import strict_protocol
+from doorward.identity.fetch import HttpFetch
+from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload
+from doorward.identity.turn_tokens import SignedTurnTokens, TurnTokenReader
+from doorward.model.principals import Workload
+from doorward.model.settings import Settings
+from doorward.ports.agent import ReplayStore
+from doorward.ports.identity import TurnTokens
+from doorward.runtime.host import RuntimeHost
+from doorward.stores.sqlite.open import RuntimeStores, open_runtime
+
+_USER_PATTERNS = ("direct", "front-door")
+
+
+async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio.Event) -> None:
+    """Run the runtime until `stop`."""
+    stores = open_runtime(Places(settings).runtime_store)
+    host = RuntimeHost(
+        settings.agent,
+        checkpoints=stores.checkpoints,
+        environment=environment_of(settings.agent.pass_environment),
+    )
+    http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+    try:
+        await host.start()
+        door = _door(settings, stores, host, http)
+        served = (
+            Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
+            Served(operator_app, listeners["operator"], strict_protocol()),
+        )
+        await serve_until(
+            stop,
+            served,
+            on_ready=lambda: say({}),
+            on_stop=host.close,
+            grace=settings.gateway.shutdown_grace,
+        )
+    finally:
+        await host.close()
+        await http.close()
+        stores.close()
+
+
+def _door(settings: Settings, stores: RuntimeStores, host: RuntimeHost, http: aiohttp.ClientSession) -> AgentDoor:
+    parts = Parts(
+        settings=settings.agent,
+        agents=frozenset({settings.agent.name, TITLES_AGENT}),
+        runtime=host,
+        ledger=stores.ledger,
+        turn_tokens=_turn_tokens(settings),
+        clock=time.time,
+    )
+    if settings.pattern in _USER_PATTERNS:
+        return _for_users(settings, parts, http)
+    return _for_workloads(settings, parts, stores.replay)
+
+
+def _for_users(settings: Settings, parts: Parts, http: aiohttp.ClientSession) -> AgentDoor:
+    keys = issuer_keys(settings, HttpFetch(http))
+    origins = (settings.gateway.public_url,) if settings.pattern == "direct" else ()
+    return user_door(parts, verifier=user_tokens(settings, keys), for_users=(settings.agent.name,), origins=origins)
+
+
+def _for_workloads(settings: Settings, parts: Parts, replay: ReplayStore) -> AgentDoor:
+    return workload_door(parts, keys=_workloads(settings), replay=replay)
+
+
+def _workloads(settings: Settings) -> Iterable[WorkloadKey]:
+    """The chat service's generated key, and the configured ones. Two grants each: which agents, and for users."""
+    yield _chat_workload(settings)
+    yield from _configured(settings)
+
+
+def _chat_workload(settings: Settings) -> WorkloadKey:
+    key = load_or_create_workload(Places(settings).keys, CHAT_WORKLOAD)
+    agents = frozenset({settings.agent.name, TITLES_AGENT})
+    return WorkloadKey(
+        Workload(key_id=key.access_key_id, name=CHAT_WORKLOAD, may_invoke=agents, may_act_for_users=True),
+        key.secret_access_key,
+    )
+
+
+def _configured(settings: Settings) -> Iterator[WorkloadKey]:
+    for item in settings.workloads:
+        workload = Workload(
+            key_id=item.access_key_id,
+            name=item.name,
+            may_invoke=frozenset(item.may_invoke),
+            may_act_for_users=item.may_act_for_users,
+        )
+        yield WorkloadKey(workload, item.secret_access_key)
+
+
+def _turn_tokens(settings: Settings) -> TurnTokens:
+    """INVARIANT: where services mint turn tokens, this process holds only the public half of their key."""
+    key = load_or_create_turn_key(Places(settings).keys)
+    if settings.pattern in _USER_PATTERNS:
+        return SignedTurnTokens(deployment(settings), key, time.time)
+    return TurnTokenReader(deployment(settings), [key.public_key()], time.time)
+
+
+def _protocol(settings: Settings) -> type:
+    door = settings.front_door
+    return strict_protocol(header_timeout=door.header_timeout, idle_timeout=door.idle_timeout, max_header_bytes=32768)
