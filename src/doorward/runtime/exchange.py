@@ -1,0 +1,159 @@
+"""One invocation of a worker over HTTP (the AgentCore container contract) and the answer's body as it arrives.
+
+The host calls it. It sends only the headers named here: no user's token and no Authorization header can pass.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import aiohttp
+import structlog
+
+from doorward.errors import AgentFailed, AgentTimeout, AgentUnreachable, DoorwardError
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.principals import Principal, TurnIdentity, Workload
+from doorward.runtime.process import WorkerProcess
+from doorward.runtime.sessions import Invocation
+from doorward.runtime.wire import (
+    INVOCATION_HEADER,
+    REQUEST_HEADER,
+    SAFE_FAILURE,
+    SESSION_HEADER,
+    TURN_HEADER,
+    TURN_TOKEN_HEADER,
+    USER_HEADER,
+    WORKER_HEADER,
+)
+
+log = structlog.get_logger()
+
+MEDIA_TYPES = ("text/event-stream", "application/json", "text/plain")
+
+
+def headers_for(worker: WorkerProcess, invocation: Invocation, caller: Principal, call: AgentCall) -> dict[str, str]:
+    """The headers of an invocation. INVARIANT: `AgentCall.bearer` is never among them."""
+    headers = {
+        "content-type": "application/json",
+        "accept": call.accept,
+        SESSION_HEADER: invocation.key.visible_id,
+        REQUEST_HEADER: call.request_id,
+        WORKER_HEADER: worker.secret.reveal(),
+        INVOCATION_HEADER: invocation.handle,
+        USER_HEADER: "" if isinstance(caller, Workload) else invocation.key.owner,
+        TURN_HEADER: caller.turn_id if isinstance(caller, TurnIdentity) else "",
+    }
+    if call.turn_token is not None:
+        headers[TURN_TOKEN_HEADER] = call.turn_token.reveal()
+    if call.traceparent is not None:
+        headers["traceparent"] = call.traceparent
+    return headers
+
+
+class WorkerChunks(AsyncGenerator[bytes, None]):
+    """The body of an answer. Closing it hangs up, which cancels the run in the worker.
+
+    Raises `AgentUnreachable` when the worker breaks off, `AgentTimeout` when its time is over and `AgentFailed`
+    (``session_stopped``, ``response_too_large``).
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, invocation: Invocation, end: Callable[[Invocation], None], limit: int
+    ) -> None:
+        self._response = response
+        self._invocation = invocation
+        self._end = end
+        self._left = limit
+        invocation.hang_up = self._finish
+
+    async def __anext__(self) -> bytes:
+        if self._invocation.aborted:
+            self._finish()
+            raise aborted(self._invocation)
+        try:
+            chunk = await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            self._finish()
+            raise failure(self._invocation, error) from None
+        except asyncio.CancelledError:
+            self._finish()
+            raise
+        self._left -= len(chunk)
+        if self._left < 0:
+            self._finish()
+            raise AgentFailed("The agent's answer is too large.", code="response_too_large")
+        if not chunk:
+            self._finish(release=True)
+            raise StopAsyncIteration
+        return chunk
+
+    async def asend(self, value: None) -> bytes:  # noqa: ARG002  # the protocol of generators; nothing is sent
+        return await self.__anext__()
+
+    async def athrow(self, *error: Any) -> bytes:  # noqa: ANN401  # three overloaded forms
+        self._finish()
+        return await super().athrow(*error)
+
+    async def aclose(self) -> None:
+        """Hang up. May be said twice."""
+        self._finish()
+
+    def _finish(self, *, release: bool = False) -> None:
+        if release:
+            self._response.release()
+        else:
+            self._response.close()
+        self._end(self._invocation)
+
+
+def aborted(invocation: Invocation) -> DoorwardError:
+    """Why the call was ended from outside."""
+    if invocation.aborted == "timeout":
+        return AgentTimeout("The agent did not finish in time.")
+    return AgentFailed("The session was stopped.", code="session_stopped")
+
+
+def failure(invocation: Invocation, error: BaseException) -> DoorwardError:
+    """What a broken connection means."""
+    if invocation.aborted:
+        return aborted(invocation)
+    log.warning("agent_broke_off", agent=invocation.key.agent, error=type(error).__name__)
+    return AgentUnreachable("The agent broke off.")
+
+
+async def post(
+    worker: WorkerProcess, path: str, headers: dict[str, str], body: bytes, invocation: Invocation
+) -> aiohttp.ClientResponse:
+    """Send and wait for the head of the answer; ended by `Invocation.abort`. Raises what `WorkerChunks` raises."""
+    try:
+        async with asyncio.timeout_at(invocation.deadline) as scope:
+            loop = asyncio.get_running_loop()
+            invocation.hang_up = lambda: scope.reschedule(loop.time())
+            return await worker.exchange.post(f"http://worker{path}", data=body, headers=headers, allow_redirects=False)
+    except TimeoutError:
+        invocation.aborted = invocation.aborted or "timeout"
+        raise aborted(invocation) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise failure(invocation, error) from None
+    finally:
+        invocation.hang_up = None
+
+
+async def refuse_failure(response: aiohttp.ClientResponse, agent: str) -> None:
+    """`AgentFailed` for every answer but 200: what a failed agent says of itself stays in the worker's log."""
+    if response.status == 200:
+        return
+    response.close()
+    log.warning("agent_answered_error", agent=agent, status=response.status)
+    raise AgentFailed(SAFE_FAILURE)
+
+
+def reply(response: aiohttp.ClientResponse, call: AgentCall, chunks: WorkerChunks) -> AgentReply:
+    """The reply with a media type that no browser would run."""
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return AgentReply(
+        status=response.status,
+        content_type=media_type if media_type in MEDIA_TYPES else "application/octet-stream",
+        session_id=call.session_id,
+        chunks=chunks,
+    )

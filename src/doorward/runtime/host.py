@@ -1,0 +1,125 @@
+"""The host of agents behind the agent door: fulfils `doorward.ports.agent.Runtime` with a worker process.
+
+The agent door calls it after its checks; compose starts and closes it. It never imports an agent framework: only the
+worker does.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from doorward.errors import NotFound
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.principals import Principal
+from doorward.model.settings import AgentSettings
+from doorward.ports.agent import CheckpointStore
+from doorward.runtime.agent_file import agent_file
+from doorward.runtime.exchange import WorkerChunks, aborted, headers_for, post, refuse_failure, reply
+from doorward.runtime.keeper import WorkerKeeper
+from doorward.runtime.process import WorkerPlan, WorkerProcess
+from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of
+from doorward.runtime.state import StateApp, StateService
+from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
+
+
+class RuntimeHost:
+    """Hosts the configured agent and the built-in `titles` agent. Fails closed.
+
+    `environment` is where the variables named by ``agent.pass_environment`` are taken from. `start` raises
+    `ConfigurationError` with file, line and message when the agent cannot be loaded.
+    """
+
+    def __init__(
+        self, settings: AgentSettings, *, checkpoints: CheckpointStore, environment: Mapping[str, str]
+    ) -> None:
+        self._settings = settings
+        self._file = agent_file(settings.file)
+        self._checkpoints = checkpoints
+        self._environment = environment
+        self._invocations = Invocations()
+        self._paths = {settings.name: INVOCATIONS, TITLES_AGENT: TITLES}
+        self._folder: Path | None = None
+        self._state: StateService | None = None
+        self._router: SessionRouter[WorkerKeeper] | None = None
+
+    async def start(self) -> None:
+        """Start the state service and the worker; ready when it answers ``GET /ping``."""
+        self._folder = Path(tempfile.mkdtemp(prefix="doorward-"))
+        state_socket = str(self._folder / "state.sock")
+        self._state = StateService(StateApp(self._checkpoints, self._invocations), state_socket)
+        plan = WorkerPlan(
+            settings=self._settings,
+            file=self._file,
+            environment=self._environment,
+            folder=self._folder,
+            state_socket=state_socket,
+        )
+        keeper = WorkerKeeper(plan)
+        self._router = SessionRouter(keeper)
+        try:
+            await self._state.start()
+            await keeper.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop what runs, the worker, the state service, and remove the private folder."""
+        for invocation in self._invocations.all():
+            invocation.abort("closing")
+        if self._router is not None:
+            for keeper in self._router.workers():
+                await keeper.close()
+        if self._state is not None:
+            await self._state.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def ready(self) -> bool:
+        """Whether every worker answers its ping."""
+        if self._router is None:
+            return False
+        for keeper in self._router.workers():
+            worker = keeper.serving()
+            if worker is None or await worker.ping() is None:
+                return False
+        return True
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers that serve now."""
+        keepers = self._router.workers() if self._router is not None else []
+        return [worker.pid for keeper in keepers if (worker := keeper.serving()) is not None]
+
+    async def run(self, agent: str, caller: Principal, call: AgentCall) -> AgentReply:
+        path = self._paths.get(agent)
+        if path is None or self._router is None:
+            raise NotFound(f"There is no agent {agent}.", code="agent_unknown")
+        key = SessionKey(owner_of(caller), agent, call.session_id)
+        invocation = self._invocations.begin(key, self._settings.turn_timeout)
+        try:
+            worker = await self._router.worker_for(key).worker(deadline=invocation.deadline)
+            return await self._run(worker, path, invocation, (caller, call))
+        except BaseException:
+            self._invocations.end(invocation)
+            raise
+
+    async def _run(
+        self, worker: WorkerProcess, path: str, invocation: Invocation, asked: tuple[Principal, AgentCall]
+    ) -> AgentReply:
+        if invocation.aborted:
+            raise aborted(invocation)
+        caller, call = asked
+        headers = headers_for(worker, invocation, caller, call)
+        response = await post(worker, path, headers, call.payload, invocation)
+        await refuse_failure(response, invocation.key.agent)
+        chunks = WorkerChunks(response, invocation, self._invocations.end, self._settings.max_response_bytes)
+        return reply(response, call, chunks)
+
+    async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
+        invocation = self._invocations.running(SessionKey(owner_of(caller), agent, session_id))
+        if invocation is None:
+            return False
+        invocation.abort("stopped")
+        return True

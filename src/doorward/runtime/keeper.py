@@ -1,0 +1,84 @@
+"""Keeps one worker running: starts it, notices its end, starts another after a pause that grows while it fails."""
+
+import asyncio
+
+import structlog
+
+from doorward.errors import AgentUnreachable, ConfigurationError
+from doorward.runtime.process import START_SECONDS, WorkerPlan, WorkerProcess, start_worker
+
+log = structlog.get_logger()
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+STEADY_SECONDS = 10.0
+
+
+class WorkerKeeper:
+    """The worker that serves, whichever process that is at the moment."""
+
+    def __init__(self, plan: WorkerPlan) -> None:
+        self._plan = plan
+        self._worker: WorkerProcess | None = None
+        self._up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the first worker. Raises its `ConfigurationError`; later ones are retried."""
+        self._worker = await start_worker(self._plan)
+        self._up.set()
+        self._task = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """End the worker and keep none."""
+        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._up.clear()
+        if self._worker is not None:
+            await self._worker.stop()
+
+    def serving(self) -> WorkerProcess | None:
+        """The worker, if one is up."""
+        worker = self._worker
+        return worker if worker is not None and self._up.is_set() and worker.alive() else None
+
+    async def worker(self, *, deadline: float) -> WorkerProcess:
+        """The worker, or the next one if it is being restarted. `AgentUnreachable` after `deadline` (loop time)."""
+        if (worker := self.serving()) is not None:
+            return worker
+        if self._closing:
+            raise AgentUnreachable("The runtime is shutting down.")
+        self._up.clear()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(min(deadline, loop.time() + START_SECONDS)):
+                await self._up.wait()
+        except TimeoutError:
+            raise AgentUnreachable("The agent is not running.") from None
+        return await self.worker(deadline=deadline)
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        while True:
+            started = loop.time()
+            if self._worker is not None:
+                code = await self._worker.process.wait()
+                self._up.clear()
+                ended, self._worker = self._worker, None
+                await ended.clean_up()
+                log.error("worker_ended", pid=ended.pid, exit_code=code)
+            if loop.time() - started > STEADY_SECONDS:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                self._worker = await start_worker(self._plan)
+            except ConfigurationError as error:
+                log.error("worker_not_restarted", reason=error.message, next_try=pause)  # noqa: TRY400
+                continue
+            self._up.set()
+            log.warning("worker_restarted", pid=self._worker.pid)

@@ -1,0 +1,51 @@
+"""What the runtime and its worker say to each other before and around HTTP: names of headers, configuration, report.
+
+Both sides import this module, so it imports nothing but msgspec.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+SESSION_HEADER: Final = "x-amzn-bedrock-agentcore-runtime-session-id"
+REQUEST_HEADER: Final = "x-amzn-bedrock-agentcore-runtime-request-id"
+TURN_TOKEN_HEADER: Final = "x-amzn-bedrock-agentcore-runtime-custom-turn-token"  # noqa: S105  # a header's name
+OWN_HEADERS: Final = "x-doorward-"
+WORKER_HEADER: Final = "x-doorward-worker"
+INVOCATION_HEADER: Final = "x-doorward-invocation"
+USER_HEADER: Final = "x-doorward-user"
+TURN_HEADER: Final = "x-doorward-turn"
+
+INVOCATIONS: Final = "/invocations"
+TITLES: Final = "/titles/invocations"
+PING: Final = "/ping"
+STATE: Final = "/state"
+
+TITLES_AGENT: Final = "doorward-titles"
+MAX_STATE_BYTES: Final = 16 * 1024 * 1024
+SAFE_FAILURE: Final = "The agent failed."
+
+
+class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one JSON line that a worker reads from its standard input. `report` is the file descriptor it answers on."""
+
+    secret: str
+    socket: str
+    state_socket: str
+    report: int
+    parent: int
+    file: str
+    attribute: str
+    model: str
+    model_url: str
+    model_key: bool
+
+
+class WorkerReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one JSON line that a worker answers: ready, or the reason why the agent's file cannot be hosted."""
+
+    ready: bool = False
+    kind: str = ""
+    file: str = ""
+    line: int = 0
+    message: str = ""

@@ -1,0 +1,1 @@
+"""The worker program: hosts one agent file behind the AgentCore container contract. Started by `doorward.runtime`."""

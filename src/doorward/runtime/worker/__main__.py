@@ -1,0 +1,83 @@
+"""``python -m doorward.runtime.worker``: reads its configuration from standard input, loads the agent, serves it.
+
+Started by the runtime host and by nobody else; it ends when its parent ends.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+import msgspec
+import uvloop
+
+from doorward.runtime.sockets import EmbeddedServer, listen
+from doorward.runtime.wire import WorkerConfig, WorkerReport
+from doorward.runtime.worker.adapter import AsgiAdapter
+from doorward.runtime.worker.adapters import adapter_for
+from doorward.runtime.worker.agent_error import AgentFileError
+from doorward.runtime.worker.load import load_agent
+from doorward.runtime.worker.logs import quiet_loop, quiet_process
+from doorward.runtime.worker.serve import Shim
+from doorward.runtime.worker.titles import Titles
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Run until told to stop. A file that cannot be hosted is reported to the parent, with exit code 1."""
+    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
+    _die_with(config.parent)
+    quiet_process()
+    try:
+        shim = _shim(config)
+    except AgentFileError as error:
+        _report(config, WorkerReport(kind=error.kind, file=error.file, line=error.line, message=error.message))
+        sys.exit(1)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(shim, config))
+    finally:
+        # A thread of the agent that does not end must not keep the process: everything of ours is done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _shim(config: WorkerConfig) -> Shim:
+    agent = load_agent(config.file, config.attribute)
+    return Shim(adapter_for(agent, config), Titles(config), config.secret)
+
+
+async def _serve(shim: Shim, config: WorkerConfig) -> None:
+    quiet_loop(asyncio.get_running_loop())
+    lifespan = isinstance(shim.agent, AsgiAdapter)
+    server = EmbeddedServer(shim, lifespan=lifespan, on_ready=lambda: _report(config, WorkerReport(ready=True)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, server, "should_exit", True)
+    await server.serve(sockets=[listen(config.socket)])
+
+
+def _report(config: WorkerConfig, report: WorkerReport) -> None:
+    os.write(config.report, msgspec.json.encode(report) + b"\n")
+    os.close(config.report)
+
+
+def _die_with(parent: int) -> None:
+    """INVARIANT: a worker does not outlive its runtime: the kernel kills it (Linux), and standard input ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    threading.Thread(target=_watch_input, daemon=True, name="doorward-parent-watch").start()
+
+
+def _watch_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
