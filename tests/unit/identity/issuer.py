@@ -10,12 +10,14 @@ from functools import cache
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from doorward.errors import Unauthenticated
 from doorward.identity.claims import TokenRules
 from doorward.identity.fetch import HttpFetch
 from doorward.identity.keys_source import HttpKeySource, KeyAges
@@ -181,3 +183,11 @@ async def open_door() -> AsyncIterator[Door]:
         finally:
             issuer.hold.set()
             await door.keys.aclose()
+
+
+async def refused(verifier: UserTokenVerifier, token: str, *codes: str) -> None:
+    """`token` is refused with one of `codes` (any, without), and the error does not quote it."""
+    with pytest.raises(Unauthenticated) as caught:
+        await verifier.verify(token)
+    assert not codes or caught.value.code in codes, caught.value.code
+    assert token not in str(caught.value)
