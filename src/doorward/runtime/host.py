@@ -21,6 +21,7 @@ from doorward.runtime.process import WorkerPlan, WorkerProcess
 from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
+from doorward.telemetry.metrics import AGENT_RUNS
 
 
 class RuntimeHost:
@@ -112,6 +113,7 @@ class RuntimeHost:
             raise aborted(invocation)
         caller, call = asked
         headers = headers_for(worker, invocation, caller, call)
+        AGENT_RUNS.labels(invocation.key.agent).inc()
         response = await post(worker, path, headers, call.payload, invocation)
         await refuse_failure(response, invocation.key.agent)
         chunks = WorkerChunks(response, invocation, self._invocations.end, self._settings.max_response_bytes)
