@@ -1,11 +1,29 @@
 """Attacks on the embedded sign-in, from outside: what a stranger, a foreign page or a thief of a code can send."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from tests.unit.sign_in.world import CALLBACK, PASSWORD, Page, Pkce, World, answer, make_world
+from tests.unit.sign_in.real_door import real_world
+from tests.unit.sign_in.world import CALLBACK, PASSWORD, Page, Pkce, World, add_user_one, answer
 
 pytestmark = pytest.mark.anyio
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+    """Makes a sign-in behind the real front door, on the real store, with the account ``user-one``."""
+    with ExitStack() as stack:
+
+        async def make(**settings: object) -> World:
+            world = stack.enter_context(real_world(tmp_path, **settings))
+            await add_user_one(world)
+            return world
+
+        yield make
 
 
 @pytest.mark.parametrize(
@@ -22,7 +40,7 @@ pytestmark = pytest.mark.anyio
         {"code_challenge": "x" * 44},
     ],
 )
-async def test_no_code_without_pkce_s256(changed: dict[str, str | None]) -> None:
+async def test_no_code_without_pkce_s256(make_world: MakeWorld, changed: dict[str, str | None]) -> None:
     """AP-OAU-01"""
     world = await make_world()
     browser = world.browser()
@@ -32,7 +50,7 @@ async def test_no_code_without_pkce_s256(changed: dict[str, str | None]) -> None
 
 
 @pytest.mark.parametrize("verifier", [None, "", "a" * 42, "a" * 129, "CHALLENGE", "x" * 43, "ä" * 43])
-async def test_a_code_is_worth_nothing_without_its_verifier(verifier: str | None) -> None:
+async def test_a_code_is_worth_nothing_without_its_verifier(make_world: MakeWorld, verifier: str | None) -> None:
     """AP-OAU-01"""
     world = await make_world()
     browser = world.browser()
@@ -42,7 +60,7 @@ async def test_a_code_is_worth_nothing_without_its_verifier(verifier: str | None
     assert (await browser.redeem(code)).json()["error"] == "invalid_grant"
 
 
-async def test_a_client_that_may_go_without_pkce_cannot_be_talked_out_of_it() -> None:
+async def test_a_client_that_may_go_without_pkce_cannot_be_talked_out_of_it(make_world: MakeWorld) -> None:
     """AP-OAU-01: a verifier without a challenge means that somebody took the challenge out."""
     world = await make_world()
     browser = world.browser()
@@ -54,7 +72,7 @@ async def test_a_client_that_may_go_without_pkce_cannot_be_talked_out_of_it() ->
     assert answer(page)["error"] == "invalid_request"
 
 
-async def test_a_replayed_code_is_refused_and_revokes_what_it_gave() -> None:
+async def test_a_replayed_code_is_refused_and_revokes_what_it_gave(make_world: MakeWorld) -> None:
     """AP-OAU-02"""
     world = await make_world()
     browser = world.browser()
@@ -66,7 +84,7 @@ async def test_a_replayed_code_is_refused_and_revokes_what_it_gave() -> None:
     assert "token deny code_unknown_or_used" in world.codes()
 
 
-async def test_of_many_at_once_one_redeems() -> None:
+async def test_of_many_at_once_one_redeems(make_world: MakeWorld) -> None:
     """AP-OAU-02"""
     world = await make_world()
     browser = world.browser()
@@ -75,7 +93,7 @@ async def test_of_many_at_once_one_redeems() -> None:
     assert sorted(item.status_code for item in answers) == [200] + [400] * 7
 
 
-async def test_a_code_is_old_after_a_minute() -> None:
+async def test_a_code_is_old_after_a_minute(make_world: MakeWorld) -> None:
     """AP-OAU-02"""
     world = await make_world()
     browser = world.browser()
@@ -84,7 +102,7 @@ async def test_a_code_is_old_after_a_minute() -> None:
     assert (await browser.redeem(code)).json()["error"] == "invalid_grant"
 
 
-async def test_a_code_of_one_client_is_worth_nothing_to_another_and_is_not_used_up() -> None:
+async def test_a_code_of_one_client_is_worth_nothing_to_another_and_is_not_used_up(make_world: MakeWorld) -> None:
     """AP-OAU-02"""
     world = await make_world()
     browser = world.browser()
@@ -93,15 +111,19 @@ async def test_a_code_of_one_client_is_worth_nothing_to_another_and_is_not_used_
     assert (await browser.redeem(code)).status_code == 200
 
 
-async def test_the_store_has_no_code_and_no_token_in_the_clear() -> None:
+async def test_the_store_has_no_code_no_token_and_no_password_in_the_clear(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
     """AP-OAU-02"""
     world = await make_world()
     browser = world.browser()
     code = await browser.code()
     tokens = (await browser.redeem(code)).json()
-    kept = f"{world.grants.codes} {world.grants.refreshes} {world.ledger.kept}"
-    for secret in (code, tokens["refresh_token"], tokens["access_token"], PASSWORD):
-        assert secret not in kept
+    await browser.sign_in(username="typed-in-the-wrong-field", password="typed-too", prompt="login")
+    kept = everything_in(tmp_path)
+    assert world.grants.codes[0].encode() in kept
+    for secret in (code, tokens["refresh_token"], tokens["access_token"], PASSWORD, "typed-"):
+        assert secret.encode() not in kept
 
 
 TRICKS = [
@@ -130,7 +152,7 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("uri", [*TRICKS, None])
-async def test_no_redirect_to_what_is_not_registered(uri: str | None) -> None:
+async def test_no_redirect_to_what_is_not_registered(make_world: MakeWorld, uri: str | None) -> None:
     """AP-OAU-03"""
     world = await make_world()
     browser = world.browser()
@@ -144,7 +166,7 @@ async def test_no_redirect_to_what_is_not_registered(uri: str | None) -> None:
 
 
 @pytest.mark.parametrize("uri", TRICKS[1:])
-async def test_no_redirect_after_signing_out_to_what_is_not_registered(uri: str) -> None:
+async def test_no_redirect_after_signing_out_to_what_is_not_registered(make_world: MakeWorld, uri: str) -> None:
     """AP-OAU-03: the callback of a sign-in is no place to go after signing out either."""
     world = await make_world()
     for name in ("logout_uri", "post_logout_redirect_uri"):
@@ -153,17 +175,17 @@ async def test_no_redirect_after_signing_out_to_what_is_not_registered(uri: str)
         assert "location" not in response.headers
 
 
-async def test_a_redirect_uri_changed_in_the_form_is_refused() -> None:
+async def test_a_redirect_uri_changed_in_the_form_is_refused(make_world: MakeWorld) -> None:
     """AP-OAU-03"""
     world = await make_world()
     browser = world.browser()
     page = await browser.authorize()
     sent = await browser.fill(page, username="user-one", password=PASSWORD, redirect_uri="https://evil.example/")
     assert sent.status_code == 400
-    assert world.grants.codes == {}
+    assert world.grants.codes == []
 
 
-async def test_a_code_is_bound_to_its_redirect_uri_at_the_token_endpoint_too() -> None:
+async def test_a_code_is_bound_to_its_redirect_uri_at_the_token_endpoint_too(make_world: MakeWorld) -> None:
     """AP-OAU-03"""
     world = await make_world()
     browser = world.browser()
@@ -172,7 +194,7 @@ async def test_a_code_is_bound_to_its_redirect_uri_at_the_token_endpoint_too() -
 
 
 @pytest.mark.parametrize("field", ["state", "nonce", "code_challenge", "scope"])
-async def test_the_parameters_in_the_form_cannot_be_exchanged(field: str) -> None:
+async def test_the_parameters_in_the_form_cannot_be_exchanged(make_world: MakeWorld, field: str) -> None:
     """AP-OAU-05: the form's token is bound to this very request."""
     world = await make_world()
     browser = world.browser()
@@ -180,10 +202,10 @@ async def test_the_parameters_in_the_form_cannot_be_exchanged(field: str) -> Non
     other = {"state": "x", "nonce": "x", "code_challenge": Pkce().challenge, "scope": "openid"}
     sent = await browser.fill(page, username="user-one", password=PASSWORD, **{field: other[field]})
     assert sent.status_code == 403
-    assert world.grants.codes == {}
+    assert world.grants.codes == []
 
 
-async def test_a_form_planted_in_another_browser_signs_nobody_in() -> None:
+async def test_a_form_planted_in_another_browser_signs_nobody_in(make_world: MakeWorld) -> None:
     """AP-OAU-05: login CSRF and fixation. The stranger's own form, sent by the victim's browser."""
     world = await make_world()
     stranger, victim = world.browser(), world.browser()
@@ -196,7 +218,7 @@ async def test_a_form_planted_in_another_browser_signs_nobody_in() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "9999999999.x", "²²².x", "1.2.3"])
-async def test_a_form_without_its_token_is_refused(token: str | None) -> None:
+async def test_a_form_without_its_token_is_refused(make_world: MakeWorld, token: str | None) -> None:
     """AP-OAU-05"""
     world = await make_world()
     browser = world.browser()
@@ -204,7 +226,7 @@ async def test_a_form_without_its_token_is_refused(token: str | None) -> None:
     fields.pop("csrf")
     sent = await browser.http.post("/oauth2/authorize", data=fields | ({} if token is None else {"csrf": token}))
     assert sent.status_code == 403
-    assert world.grants.codes == {}
+    assert world.grants.codes == []
 
 
 @pytest.mark.parametrize(
@@ -216,19 +238,19 @@ async def test_a_form_without_its_token_is_refused(token: str | None) -> None:
         {"sec-fetch-site": "same-site"},
     ],
 )
-async def test_a_form_that_comes_from_a_foreign_page_is_refused(headers: dict[str, str]) -> None:
+async def test_a_form_that_comes_from_a_foreign_page_is_refused(make_world: MakeWorld, headers: dict[str, str]) -> None:
     """AP-OAU-05"""
     world = await make_world()
     browser = world.browser()
     fields = Page((await browser.authorize()).text).fields | {"username": "user-one", "password": PASSWORD}
     sent = await browser.http.post("/oauth2/authorize", data=fields, headers=headers)
     assert sent.status_code == 403
-    assert world.grants.codes == {}
+    assert world.grants.codes == []
     ours = {"origin": world.issuer, "sec-fetch-site": "same-origin"}
     assert "code" in answer(await browser.http.post("/oauth2/authorize", data=fields, headers=ours))
 
 
-async def test_an_old_form_is_refused() -> None:
+async def test_an_old_form_is_refused(make_world: MakeWorld) -> None:
     """AP-OAU-05"""
     world = await make_world()
     browser = world.browser()
@@ -237,7 +259,7 @@ async def test_an_old_form_is_refused() -> None:
     assert (await browser.fill(page, username="user-one", password=PASSWORD)).status_code == 403
 
 
-async def test_cookies_are_locked_to_the_host_and_out_of_reach_of_scripts() -> None:
+async def test_cookies_are_locked_to_the_host_and_out_of_reach_of_scripts(make_world: MakeWorld) -> None:
     """AP-OAU-05"""
     world = await make_world(issuer="https://door.example")
     browser = world.browser()
@@ -251,7 +273,7 @@ async def test_cookies_are_locked_to_the_host_and_out_of_reach_of_scripts() -> N
         assert "Domain" not in cookie
 
 
-async def test_the_session_is_a_new_one_after_each_sign_in_and_the_old_one_ends() -> None:
+async def test_the_session_is_a_new_one_after_each_sign_in_and_the_old_one_ends(make_world: MakeWorld) -> None:
     """AP-OAU-05"""
     world = await make_world()
     browser = world.browser()
@@ -262,7 +284,7 @@ async def test_the_session_is_a_new_one_after_each_sign_in_and_the_old_one_ends(
     assert not await _opens(world, before)
 
 
-async def test_a_session_that_signed_out_is_refused_at_once_also_from_a_copy() -> None:
+async def test_a_session_that_signed_out_is_refused_at_once_also_from_a_copy(make_world: MakeWorld) -> None:
     """AP-OAU-06"""
     world = await make_world()
     browser = world.browser()
@@ -273,7 +295,7 @@ async def test_a_session_that_signed_out_is_refused_at_once_also_from_a_copy() -
     assert not await _opens(world, copy)
 
 
-async def test_a_session_cookie_with_any_change_or_tossed_in_twice_is_refused() -> None:
+async def test_a_session_cookie_with_any_change_or_tossed_in_twice_is_refused(make_world: MakeWorld) -> None:
     """AP-OAU-05"""
     world = await make_world()
     browser = world.browser()
@@ -285,7 +307,7 @@ async def test_a_session_cookie_with_any_change_or_tossed_in_twice_is_refused() 
     assert not await _opens(world, f"{good}; doorward-sign-in={good}")
 
 
-async def test_a_refresh_token_used_twice_revokes_the_whole_family() -> None:
+async def test_a_refresh_token_used_twice_revokes_the_whole_family(make_world: MakeWorld) -> None:
     """AP-OAU-06"""
     world = await make_world()
     browser = world.browser()
@@ -295,7 +317,7 @@ async def test_a_refresh_token_used_twice_revokes_the_whole_family() -> None:
     assert (await browser.refresh(second)).json()["error"] == "invalid_grant"
 
 
-async def test_a_refresh_token_of_one_client_is_worth_nothing_to_another() -> None:
+async def test_a_refresh_token_of_one_client_is_worth_nothing_to_another(make_world: MakeWorld) -> None:
     """AP-OAU-06"""
     world = await make_world()
     browser = world.browser()
@@ -304,7 +326,7 @@ async def test_a_refresh_token_of_one_client_is_worth_nothing_to_another() -> No
     assert (await browser.refresh(token)).status_code == 200
 
 
-async def test_the_same_work_is_done_for_users_that_do_not_exist() -> None:
+async def test_the_same_work_is_done_for_users_that_do_not_exist(make_world: MakeWorld) -> None:
     """User enumeration by time: one verification with the same parameters, and the same answer, for each failure."""
     world = await make_world()
     await world.accounts.add("user-off", PASSWORD)
@@ -328,7 +350,7 @@ async def test_the_same_work_is_done_for_users_that_do_not_exist() -> None:
     assert len({encoded.split("$")[3] for encoded in world.hasher.verified}) == 1
 
 
-async def test_guessing_ends_after_some_attempts_and_says_when_to_come_back() -> None:
+async def test_guessing_ends_after_some_attempts_and_says_when_to_come_back(make_world: MakeWorld) -> None:
     """Guessing, and that a stranger cannot lock the user out elsewhere."""
     world = await make_world(attempts=3, attempts_window=300.0)
     stranger = world.browser("203.0.113.9")
@@ -344,7 +366,7 @@ async def test_guessing_ends_after_some_attempts_and_says_when_to_come_back() ->
     assert "code" in answer(await stranger.sign_in())
 
 
-async def test_a_limit_says_nothing_about_whether_the_user_exists() -> None:
+async def test_a_limit_says_nothing_about_whether_the_user_exists(make_world: MakeWorld) -> None:
     """User enumeration by limits."""
     world = await make_world(attempts=2)
     for username in ("user-one", "nobody"):
@@ -354,11 +376,15 @@ async def test_a_limit_says_nothing_about_whether_the_user_exists() -> None:
 
 
 @pytest.mark.parametrize("body", ["grant_type=refresh_token&grant_type=password", "x=1", "code=a&code=b"])
-async def test_fields_that_are_unknown_or_come_twice_are_refused(body: str) -> None:
+async def test_fields_that_are_unknown_or_come_twice_are_refused(make_world: MakeWorld, body: str) -> None:
     world = await make_world()
     headers = {"content-type": "application/x-www-form-urlencoded"}
     response = await world.browser().http.post("/oauth2/token", content=body, headers=headers)
     assert response.status_code == 400
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 async def _opens(world: World, cookie: str) -> bool:

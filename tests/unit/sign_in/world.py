@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from tests.unit.sign_in.stores import MemoryAccounts, MemoryGrants, MemoryLedger
 
 from doorward.errors import DoorwardError, InvalidInput
-from doorward.http.asgi import Receive, Scope, Send
+from doorward.http.asgi import App, Receive, Scope, Send
 from doorward.http.paths import split_path
 from doorward.http.request import Request
 from doorward.http.response import Response, problem, problem_of
@@ -59,13 +59,14 @@ class CountingHasher(PasswordHasher):
 class World:
     """All parts, with a clock that stands still until `now` is set."""
 
-    def __init__(self, *, issuer: str = "http://127.0.0.1:8000", **settings: object) -> None:
+    def __init__(
+        self, *, issuer: str = "http://127.0.0.1:8000", stores: tuple | None = None, **settings: object
+    ) -> None:
         self.now = NOW
         self.issuer = issuer
         self.hasher = CountingHasher()
-        self.store = MemoryAccounts()
-        self.grants = MemoryGrants()
-        self.ledger = MemoryLedger()
+        self.store, self.grants, self.ledger = stores or (MemoryAccounts(), MemoryGrants(), MemoryLedger())
+        self.door: App | None = None
         self.passwords = Passwords(self.hasher)
         self.accounts = Accounts(self.store, self.passwords, self.clock, grants=self.grants)
         self.keys = SigningKeys([key()])
@@ -92,7 +93,8 @@ class World:
         return [f"{entry.action} {entry.verdict} {entry.code}" for entry in self.ledger.kept]
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if self.door is not None:
+            await self.door(scope, receive, send)
             return
         response = await self.respond(Request(scope, receive))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
@@ -212,5 +214,9 @@ def answer(response: httpx2.Response) -> dict[str, str]:
 async def make_world(**settings: object) -> World:
     """A world with the account ``user-one``."""
     world = World(**settings)
-    await world.accounts.add("user-one", PASSWORD, email="one@doorward.example")
+    await add_user_one(world)
     return world
+
+
+async def add_user_one(world: World) -> None:
+    await world.accounts.add("user-one", PASSWORD, email="one@doorward.example")
