@@ -14,6 +14,7 @@ from doorward.front_door.visit import Visit
 from doorward.model.verdicts import Deny
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_. "
 _OPAQUE = frozenset({"password", "client_secret"})
 
 # Cheap to look for; only a text that has one of these is read with the patterns below.
@@ -66,9 +67,14 @@ class KnownBadInputs:
             return None
         if visit.match is None and exploitable_path(visit.segments):
             return refusal("exploitable_path")
-        values = [value for _, value in visit.raw_headers]
+        values = [value for name, value in visit.raw_headers if name != b"authorization" or _no_token(value)]
         rule = known_bad(b"\n".join([visit.raw_path, visit.query_string, *values]))
         return refusal(rule) if rule else None
+
+
+def _no_token(value: bytes) -> bool:
+    """Whether an Authorization header has any character that no token has; a token is long, and no lookup."""
+    return bool(value.translate(None, _TOKEN))
 
 
 def refusal(rule: str) -> Deny:
@@ -101,15 +107,15 @@ def _has_sign(lowered: bytes) -> bool:
 
 def bad_field(body: object, prompt: Iterable[str]) -> str:
     """The rule that a field of a validated body breaks; fields named in `prompt`, and passwords, are not read."""
-    skipped = frozenset(prompt) | _OPAQUE
-    fields = msgspec.structs.asdict(body) if isinstance(body, msgspec.Struct) else body
-    if isinstance(fields, dict):
-        fields = {name: value for name, value in fields.items() if name not in skipped}
-    for text in _texts(fields):
-        rule = known_bad(text.encode("utf-8", "surrogatepass"))
-        if rule:
-            return rule
-    return ""
+    skipped = _OPAQUE.union(prompt)
+    if isinstance(body, msgspec.Struct):
+        named = [(name, getattr(body, name)) for name in body.__struct_fields__]
+    elif isinstance(body, dict):
+        named = list(body.items())
+    else:
+        named = [("", body)]
+    text = "\n".join([text for name, value in named if name not in skipped and value for text in _texts(value)])
+    return known_bad(text.encode("utf-8", "surrogatepass")) if text else ""
 
 
 def exploitable_path(segments: tuple[str, ...]) -> bool:

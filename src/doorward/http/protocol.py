@@ -162,6 +162,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
             raise self._stop(400, "chunks_too_small", "The chunks of the body are too small.")
 
     def on_message_complete(self) -> None:
+        if self._chunks:
+            self._check_overhead()
         super().on_message_complete()
         if self._phase == "drain":
             self._wait_for_next()
@@ -194,9 +196,12 @@ class StrictHttpProtocol(HttpToolsProtocol):
             if self._raw_bytes > self.limits.max_header_bytes + self.limits.max_url_bytes + 1024:
                 raise Refusal(431, "headers_too_large", "The headers are too large or too many.")
         elif self._phase in {"body", "drain"}:
-            overhead = self._raw_bytes - self._body_bytes - self._head_bytes - len(self.url)
-            if overhead > self.limits.max_chunk_overhead + 24 * self._chunks:
-                raise Refusal(400, "chunk_extensions", "Chunk extensions are not taken.")
+            self._check_overhead()
+
+    def _check_overhead(self) -> None:
+        overhead = self._raw_bytes - self._body_bytes - self._head_bytes - len(self.url)
+        if overhead > self.limits.max_chunk_overhead + 24 * self._chunks:
+            raise self._stop(400, "chunk_extensions", "Chunk extensions are not taken.")
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with a problem if the fault is this request's and nothing was answered yet; close in any case."""
