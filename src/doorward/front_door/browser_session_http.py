@@ -16,6 +16,7 @@ from doorward.model.secret import Secret
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 _MAX_ANSWER = 65536
+_HEADERS = {"accept": "application/json", "accept-encoding": "identity"}
 
 
 def form_poster(http: aiohttp.ClientSession) -> PostForm:
@@ -27,7 +28,7 @@ def form_poster(http: aiohttp.ClientSession) -> PostForm:
         basic = _basic(*auth) if auth else None
         try:
             async with http.post(
-                url, data=dict(fields), auth=basic, allow_redirects=False, timeout=_TIMEOUT
+                url, data=dict(fields), auth=basic, headers=_HEADERS, allow_redirects=False, timeout=_TIMEOUT
             ) as response:
                 body = await response.content.read(_MAX_ANSWER + 1)
                 while len(body) <= _MAX_ANSWER and not response.content.at_eof():

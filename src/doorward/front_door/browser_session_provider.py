@@ -4,7 +4,6 @@ Called by `browser_session`. Works with the embedded sign-in and with any OpenID
 from outside comes as callables. Refuses an answer without tokens, of another user, or for another sign-in.
 """
 
-import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,13 +23,11 @@ from doorward.ports.identity import TokenVerifier
 Discover = Callable[[], Awaitable[ProviderMetadata]]
 PostForm = Callable[[str, Mapping[str, str], tuple[str, Secret] | None], Awaitable[tuple[int, dict[str, Any]]]]
 
-METADATA_MAX_AGE = 300.0
-
 
 class Provider(Struct, frozen=True, kw_only=True):
     """An issuer and our client there.
 
-    `discover` gives its metadata, as `identity.discovery.discover` does; it is kept here for 5 minutes.
+    `discover` gives its metadata and keeps it for a while (`identity.discovery.CachedDiscovery.metadata`).
     `post_form(url, fields, auth)` posts a form and gives status and JSON object; `auth` is (client id, secret) for HTTP
     Basic. Both raise `StoreUnavailable` (``issuer_unavailable``) when there is no answer. `id_tokens` verifies an ID
     token for `client_id`: signature, ``iss``, ``aud``, times (`identity.tokens.UserTokenVerifier` with rules for ID
@@ -60,7 +57,6 @@ class ProviderClient:
     def __init__(self, provider: Provider, redirect_uri: str) -> None:
         self._provider = provider
         self._redirect_uri = redirect_uri
-        self._metadata: tuple[float, ProviderMetadata] | None = None
 
     @property
     def issuer(self) -> str:
@@ -69,7 +65,7 @@ class ProviderClient:
 
     async def authorize_url(self, pending: PendingSignIn) -> str:
         """Where the browser goes to sign in (authorization code with PKCE S256, state and nonce)."""
-        metadata = await self._discovered()
+        metadata = await self._provider.discover()
         query = {
             "response_type": "code",
             "client_id": self._provider.client_id,
@@ -84,7 +80,7 @@ class ProviderClient:
 
     async def check_issuer(self, given: str | None) -> None:
         """Refuse an answer from another issuer (mix-up, RFC 9207 section 2.4, AP-OAU-04)."""
-        metadata = await self._discovered()
+        metadata = await self._provider.discover()
         required = metadata.authorization_response_iss_parameter_supported
         if given != self._provider.issuer and (required or given is not None):
             raise Unauthenticated("The answer comes from another issuer.", code="token_issuer")
@@ -111,7 +107,7 @@ class ProviderClient:
 
     async def revoke(self, refresh_token: Secret) -> None:
         """Tell the issuer that the refresh token is over (RFC 7009), if it takes that."""
-        metadata = await self._discovered()
+        metadata = await self._provider.discover()
         if metadata.revocation_endpoint:
             fields = {"token": refresh_token.reveal(), "token_type_hint": "refresh_token"}
             await self._post(metadata.revocation_endpoint, fields)
@@ -121,14 +117,14 @@ class ProviderClient:
 
         The ID token is not sent as a hint: tokens stay on the server.
         """
-        metadata = await self._discovered()
+        metadata = await self._provider.discover()
         if not metadata.end_session_endpoint:
             return after
         query = {"client_id": self._provider.client_id, "post_logout_redirect_uri": after}
         return _with_query(metadata.end_session_endpoint, query)
 
     async def _token(self, fields: dict[str, str]) -> Tokens:
-        metadata = await self._discovered()
+        metadata = await self._provider.discover()
         status, answer = await self._post(_endpoint(metadata.token_endpoint), fields)
         access, kind = answer.get("access_token"), answer.get("token_type")
         if status != 200 or not isinstance(access, str) or str(kind).lower() != "bearer":
@@ -140,12 +136,6 @@ class ProviderClient:
         if secret is None:
             return await self._provider.post_form(url, {**fields, "client_id": self._provider.client_id}, None)
         return await self._provider.post_form(url, fields, (self._provider.client_id, secret))
-
-    async def _discovered(self) -> ProviderMetadata:
-        now = asyncio.get_running_loop().time()
-        if self._metadata is None or self._metadata[0] <= now:
-            self._metadata = (now + METADATA_MAX_AGE, await self._provider.discover())
-        return self._metadata[1]
 
 
 def expiry_of(access_token: Secret) -> float | None:
