@@ -4,6 +4,7 @@ The host calls it. It sends only the headers named here: no user's token and no 
 """
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -129,7 +130,9 @@ async def post(
         async with asyncio.timeout_at(invocation.deadline) as scope:
             loop = asyncio.get_running_loop()
             invocation.hang_up = lambda: scope.reschedule(loop.time())
-            return await worker.exchange.post(f"http://worker{path}", data=body, headers=headers, allow_redirects=False)
+            return await worker.exchange.post(
+                f"http://worker{path}", data=io.BytesIO(body), headers=headers, allow_redirects=False
+            )
     except TimeoutError:
         invocation.aborted = invocation.aborted or "timeout"
         raise aborted(invocation) from None

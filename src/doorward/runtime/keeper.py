@@ -31,14 +31,15 @@ class WorkerKeeper:
         self._task = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        """End the worker and keep none."""
+        """End the worker and keep none. May be said twice."""
         self._closing = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._up.clear()
-        if self._worker is not None:
-            await self._worker.stop()
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.stop()
 
     def serving(self) -> WorkerProcess | None:
         """The worker, if one is up."""
@@ -77,8 +78,8 @@ class WorkerKeeper:
             pause = min(pause * 2, LONGEST_PAUSE)
             try:
                 self._worker = await start_worker(self._plan)
-            except ConfigurationError as error:
-                log.error("worker_not_restarted", reason=error.message, next_try=pause)  # noqa: TRY400
+            except (ConfigurationError, OSError) as error:
+                log.error("worker_not_restarted", reason=str(error), next_try=pause)  # noqa: TRY400
                 continue
             self._up.set()
             log.warning("worker_restarted", pid=self._worker.pid)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -50,22 +51,28 @@ def scrubbed(plan: WorkerPlan, scratch: Path) -> dict[str, str]:
     return {"HOME": str(scratch), "TMPDIR": str(scratch), **kept}
 
 
+def socket_of(scratch: Path) -> str:
+    """Where a worker with this scratch folder listens: beside it, so that the path stays short."""
+    return f"{scratch}.sock"
+
+
 class WorkerProcess:
     """A running worker. `exchange` is the HTTP session on its socket; `secret` opens the worker."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, socket_path: str, secret: Secret, tasks: list[asyncio.Task[None]]
+        self, process: asyncio.subprocess.Process, scratch: Path, secret: Secret, tasks: list[asyncio.Task[None]]
     ) -> None:
         self.process = process
         self.secret = secret
+        self.socket_path = socket_of(scratch)
         self.exchange = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=socket_path, limit=0, keepalive_timeout=300),
+            connector=aiohttp.UnixConnector(path=self.socket_path, limit=0, keepalive_timeout=300),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
         )
-        self._socket_path = socket_path
+        self._scratch = scratch
         self._tasks = tasks
 
     @property
@@ -107,7 +114,7 @@ class WorkerProcess:
         await self.clean_up()
 
     async def clean_up(self) -> None:
-        """What is left after the end, however it came: children of the worker, tasks, connections, the socket."""
+        """What is left after the end, however it came: children of the worker, tasks, connections, files."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         await self.process.wait()
@@ -115,17 +122,16 @@ class WorkerProcess:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.process.stdin is not None:
             self.process.stdin.close()
-        self._remove_socket()
+        self._remove_files()
 
-    def _remove_socket(self) -> None:
-        Path(self._socket_path).unlink(missing_ok=True)
+    def _remove_files(self) -> None:
+        Path(self.socket_path).unlink(missing_ok=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 async def start_worker(plan: WorkerPlan) -> WorkerProcess:
     """Start a worker and wait until it answers. `ConfigurationError` says file, line and message when it cannot."""
-    name = secrets.token_hex(4)
-    socket_path = str(plan.folder / f"{name}.sock")
-    scratch = plan.folder / name
+    scratch = plan.folder / secrets.token_hex(4)
     scratch.mkdir(mode=0o700)
     secret = Secret(secrets.token_urlsafe(32))
     read_end, write_end = os.pipe()
@@ -136,7 +142,7 @@ async def start_worker(plan: WorkerPlan) -> WorkerProcess:
         raise ConfigurationError(f"The worker process cannot be started: {error.strerror}.") from error
     finally:
         os.close(write_end)
-    worker = WorkerProcess(process, socket_path, secret, _forwarders(process))
+    worker = WorkerProcess(process, scratch, secret, _forwarders(process))
     try:
         await _introduce(worker, plan, secret, write_end)
         _check_report(await _report(read_end), plan)
@@ -176,7 +182,7 @@ def _forwarders(process: asyncio.subprocess.Process) -> list[asyncio.Task[None]]
 async def _introduce(worker: WorkerProcess, plan: WorkerPlan, secret: Secret, report: int) -> None:
     config = WorkerConfig(
         secret=secret.reveal(),
-        socket=worker.exchange.connector.path if isinstance(worker.exchange.connector, aiohttp.UnixConnector) else "",
+        socket=worker.socket_path,
         state_socket=plan.state_socket,
         report=report,
         parent=os.getpid(),

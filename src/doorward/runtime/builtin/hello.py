@@ -17,7 +17,6 @@ HEADERS = {"User-Agent": "hello-agent-example", "Accept": "application/geo+json"
 CITIES = {
     "boston": ("42.3601,-71.0589", "America/New_York"),
     "chicago": ("41.8781,-87.6298", "America/Chicago"),
-    "denver": ("39.7392,-104.9903", "America/Denver"),
     "new york": ("40.7128,-74.0060", "America/New_York"),
     "san francisco": ("37.7749,-122.4194", "America/Los_Angeles"),
     "seattle": ("47.6062,-122.3321", "America/Los_Angeles"),

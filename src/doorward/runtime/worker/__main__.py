@@ -19,7 +19,7 @@ from doorward.runtime.worker.adapter import AsgiAdapter
 from doorward.runtime.worker.adapters import adapter_for
 from doorward.runtime.worker.agent_error import AgentFileError
 from doorward.runtime.worker.load import load_agent
-from doorward.runtime.worker.logs import quiet_loop, quiet_process
+from doorward.runtime.worker.logs import log_failure, quiet_loop, quiet_process
 from doorward.runtime.worker.serve import Shim
 from doorward.runtime.worker.titles import Titles
 
@@ -36,14 +36,21 @@ def main() -> None:
     except AgentFileError as error:
         _report(config, WorkerReport(kind=error.kind, file=error.file, line=error.line, message=error.message))
         sys.exit(1)
+    code = _run(shim, config)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a thread of the agent that does not end must not keep the process.
+    os._exit(code)
+
+
+def _run(shim: Shim, config: WorkerConfig) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(shim, config))
-    finally:
-        # A thread of the agent that does not end must not keep the process: everything of ours is done.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # process edge
+        log_failure(error)
+        return 1
+    return 0
 
 
 def _shim(config: WorkerConfig) -> Shim:

@@ -5,6 +5,7 @@ runtime and `saved` brings it back, so a turn costs one read and one write. A ru
 nothing: the agent's memory is as it was before, never in the middle of a tool call.
 """
 
+import io
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -256,7 +257,9 @@ class SessionState:
             raise StateUnavailable("the state is larger than 16 MiB")
         headers = {INVOCATION_HEADER: handle, "content-type": "application/octet-stream"}
         try:
-            async with self._exchange().put(f"http://runtime{STATE}", headers=headers, data=state) as response:
+            async with self._exchange().put(
+                f"http://runtime{STATE}", headers=headers, data=io.BytesIO(state)
+            ) as response:
                 status = response.status
         except (aiohttp.ClientError, OSError) as error:
             raise StateUnavailable("the state service cannot be reached") from error

@@ -31,7 +31,7 @@ _COMMON = frozenset(
     )
 )
 _SAME = {
-    "clock": "time", "date": "time", "day": "time", "hour": "time", "today": "time",
+    "clock": "time", "date": "time", "hour": "time",
     "forecast": "weather", "rain": "weather", "snow": "weather", "sunny": "weather", "temperature": "weather",
     "warm": "weather", "cold": "weather",
 }  # fmt: skip

@@ -1,0 +1,88 @@
+"""The state service on its real socket."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from doorward.runtime.sessions import Invocation, Invocations, SessionKey
+from doorward.runtime.state import StateApp, StateService
+from doorward.runtime.wire import INVOCATION_HEADER, MAX_STATE_BYTES
+from doorward.stores.sqlite.open import open_runtime
+
+pytestmark = pytest.mark.anyio
+
+KEY = SessionKey("ann", "hello", "s")
+
+
+class Service:
+    def __init__(self, http: aiohttp.ClientSession, invocations: Invocations) -> None:
+        self.http = http
+        self.invocations = invocations
+
+    def begin(self, key: SessionKey = KEY) -> Invocation:
+        return self.invocations.begin(key, 60)
+
+    async def get(self, handle: str, path: str = "/state") -> tuple[int, bytes]:
+        async with self.http.get(f"http://runtime{path}", headers={INVOCATION_HEADER: handle}) as response:
+            return response.status, await response.read()
+
+    async def put(self, handle: str, body: bytes) -> int:
+        async with self.http.put(
+            "http://runtime/state", headers={INVOCATION_HEADER: handle}, data=io.BytesIO(body)
+        ) as response:
+            return response.status
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    stores = open_runtime(tmp_path / "runtime.db")
+    invocations = Invocations()
+    socket = str(tmp_path / "state.sock")
+    state = StateService(StateApp(stores.checkpoints, invocations), socket)
+    await state.start()
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=socket)) as http:
+        yield Service(http, invocations)
+    for one in invocations.all():
+        invocations.end(one)
+    await state.close()
+    await asyncio.to_thread(stores.close)
+
+
+async def test_keeps_the_state_of_a_session(service: Service) -> None:
+    first = service.begin()
+    assert await service.get(first.handle) == (404, b"")
+    assert await service.put(first.handle, b"\x00state") == 204
+    service.invocations.end(first)
+    assert await service.get(service.begin().handle) == (200, b"\x00state")
+
+
+async def test_refuses_a_handle_that_is_unknown_or_over(service: Service) -> None:
+    """AP-RUN-01"""
+    over = service.begin()
+    await service.put(over.handle, b"kept")
+    service.invocations.end(over)
+    for handle in ("", "guess", over.handle):
+        assert await service.get(handle) == (403, b"")
+        assert await service.put(handle, b"overwritten") == 403
+    assert await service.get(service.begin().handle) == (200, b"kept")
+
+
+async def test_a_handle_reaches_the_state_of_its_own_session_alone(service: Service) -> None:
+    """AP-SES-02"""
+    mine, other = service.begin(), service.begin(SessionKey("bob", "hello", "s"))
+    await service.put(mine.handle, b"mine")
+    assert await service.get(other.handle) == (404, b"")
+
+
+async def test_refuses_a_state_that_is_too_large(service: Service) -> None:
+    running = service.begin()
+    assert await service.put(running.handle, bytes(MAX_STATE_BYTES + 1)) == 413
+    assert await service.get(running.handle) == (404, b"")
+
+
+async def test_serves_nothing_else(service: Service) -> None:
+    assert await service.get(service.begin().handle, "/other") == (404, b"")
