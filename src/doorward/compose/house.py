@@ -79,3 +79,4 @@ class Places:
         self.gateway_store = self.root / "gateway.db"
         self.runtime_store = self.root / "runtime.db"
         self.first_users = self.root / "first-users.json"
+        self.running = self.root / "running.json"

@@ -21,6 +21,7 @@ from doorward.compose.house import (
 from doorward.compose.listen import bind, port_of, with_addresses
 from doorward.compose.private_file import write_private
 from doorward.compose.process import Listeners, orders
+from doorward.compose.running import forget_running, note_running
 from doorward.compose.safety import require_safe, twins
 from doorward.compose.settings import Loaded
 from doorward.compose.supervisor import Plan, Supervisor
@@ -53,11 +54,13 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
         ready = _ready(settings, said["gateway"])
         if ready_file is not None:
             write_private(ready_file, msgspec.json.encode(ready))
+        note_running(settings)
         _announce(settings, ready, port_of(gateway["operator"]), say)
         await supervisor.wait()
     finally:
         supervisor.stop()
         _forget(ready_file)
+        forget_running(settings)
         await supervisor.wait()
     say("Stopped.")
 
@@ -140,4 +143,4 @@ def _announce(settings: Settings, ready: JsonObject, operator_port: int, say: Sa
     for name, what in twins(settings).items():
         say(f"  twin         {name}: {what}")
     if is_embedded(settings) and ready["users"]:
-        say(f"  a token      doorward token --user {ready['users'][0]['username']} --data {settings.data}")
+        say(f"  a token      doorward token --user {ready['users'][0]['username']} --data {Places(settings).root}")

@@ -1,0 +1,67 @@
+"""The ledger for the command line: both chains of a house, listed and verified."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from msgspec import Struct
+
+from doorward.compose.house import Places
+from doorward.model.ledger import ChainedEntry, ChainFault
+from doorward.model.settings import Settings
+from doorward.ports.ledger import Ledger
+from doorward.stores.sqlite.open import open_gateway, open_runtime
+
+_PAGE = 1000
+
+
+class ChainReport(Struct, frozen=True, kw_only=True):
+    """One chain: its name, how many entries it has, and its first fault if it has one."""
+
+    chain: str
+    entries: int
+    fault: ChainFault | None
+
+
+async def verify(settings: Settings) -> list[ChainReport]:
+    """Walk both chains. A store that does not exist yet has no chain."""
+    reports = []
+    for name, ledger, close in _chains(settings):
+        try:
+            fault = await ledger.verify()
+            count = 0
+            async for entry in _all(ledger):
+                count = entry.sequence
+            reports.append(ChainReport(chain=name, entries=count, fault=fault))
+        finally:
+            close()
+    return reports
+
+
+async def listing(settings: Settings, *, limit: int) -> list[tuple[str, ChainedEntry]]:
+    """The newest entries of both chains together, oldest first."""
+    found: list[tuple[str, ChainedEntry]] = []
+    for name, ledger, close in _chains(settings):
+        try:
+            chain = [(name, entry) async for entry in _all(ledger)]
+        finally:
+            close()
+        found += chain[-limit:]
+    found.sort(key=lambda item: item[1].entry.at)
+    return found[-limit:]
+
+
+async def _all(ledger: Ledger) -> AsyncIterator[ChainedEntry]:
+    after = 0
+    while page := await ledger.entries(after=after, limit=_PAGE):
+        for entry in page:
+            yield entry
+        after = page[-1].sequence
+
+
+def _chains(settings: Settings) -> Iterator[tuple[str, Ledger, Callable[[], None]]]:
+    places = Places(settings)
+    if places.gateway_store.exists():
+        gateway = open_gateway(places.gateway_store)
+        yield "gateway", gateway.ledger, gateway.close
+    if places.runtime_store.exists():
+        runtime = open_runtime(places.runtime_store)
+        yield "runtime", runtime.ledger, runtime.close

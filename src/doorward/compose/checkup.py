@@ -1,0 +1,79 @@
+"""`doorward doctor`: is the configuration safe and complete, are the parts reachable?"""
+
+import importlib.util
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+from msgspec import Struct
+
+from doorward.compose.house import Places, is_embedded, issuer
+from doorward.compose.running import as_running
+from doorward.compose.safety import findings, twins
+from doorward.compose.settings import Loaded
+from doorward.errors import DoorwardError
+from doorward.identity.discovery import discover
+from doorward.identity.fetch import HttpFetch
+from doorward.model.settings import Settings
+
+_TIMEOUT = aiohttp.ClientTimeout(total=3.0)
+
+
+class Remark(Struct, frozen=True):
+    """One line of the check-up: `state` is ``ok``, ``note`` or ``bad``."""
+
+    state: str
+    text: str
+
+
+async def check_up(loaded: Loaded) -> AsyncIterator[Remark]:
+    """All remarks. Changes nothing."""
+    settings = as_running(loaded)
+    for finding in findings(settings):
+        yield Remark("bad", f"{finding.code}: {finding.message}")
+    for name, what in twins(settings).items():
+        yield Remark("note", f"twin {name}: {what}")
+    for remark in [*_agent(settings), *_files(settings)]:
+        yield remark
+    async with aiohttp.ClientSession(trust_env=False, timeout=_TIMEOUT) as http:
+        yield await _answers(http, "front door", f"{settings.gateway.public_url}/readyz")
+        yield await _answers(http, "agent door", f"{settings.agent.url}/ping")
+        if not is_embedded(settings):
+            yield await _issuer(http, settings)
+
+
+def _agent(settings: Settings) -> Iterator[Remark]:
+    if settings.agent.file:
+        path = Path(settings.agent.file)
+        there = path.is_file() or Path(settings.agent.file.rpartition(":")[0]).is_file()
+        yield Remark("ok" if there else "bad", f"agent file {settings.agent.file}" + ("" if there else " is not there"))
+    if settings.agent.model != "rehearsal" and importlib.util.find_spec("langchain") is None:
+        yield Remark("bad", f"model {settings.agent.model} needs LangChain: pip install 'doorward[langgraph]'")
+
+
+def _files(settings: Settings) -> Iterator[Remark]:
+    root = Path(settings.data).absolute()
+    if not root.exists():
+        yield Remark("note", f"data folder {root} will be made at the first start")
+        return
+    for path in (root, Places(settings).keys):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield Remark("bad", f"{path} is open to others: chmod 700 {path}")
+    yield Remark("ok" if os.access(root, os.W_OK) else "bad", f"data folder {root}")
+
+
+async def _answers(http: aiohttp.ClientSession, what: str, url: str) -> Remark:
+    try:
+        async with http.get(url, allow_redirects=False) as answer:
+            return Remark("ok" if answer.status == 200 else "bad", f"{what} at {url} answers {answer.status}")
+    except (TimeoutError, aiohttp.ClientError):
+        return Remark("note", f"{what} at {url} does not answer: is the house up?")
+
+
+async def _issuer(http: aiohttp.ClientSession, settings: Settings) -> Remark:
+    try:
+        await discover(HttpFetch(http), issuer(settings))
+    except DoorwardError as error:
+        return Remark("bad", f"issuer {issuer(settings)}: {error.message}")
+    return Remark("ok", f"issuer {issuer(settings)} answers")
