@@ -234,7 +234,7 @@ class ChatService:
     async def _finish_later(self, result: TurnResult) -> None:
         for delay in RETRIES:
             await asyncio.sleep(delay)
-            with contextlib.suppress(DoorwardError):
+            with contextlib.suppress(StoreUnavailable):
                 await self._turns.finish(result)
                 log.info("turn_closed_late", turn=result.turn_id)
                 return
