@@ -4,8 +4,6 @@ An append is one row however many events it carries, and no row is written twice
 Refuses a second running turn in a conversation, and events that leave a gap.
 """
 
-# ruff: noqa: S608 - statements are put together from constants of this file only
-
 import sqlite3
 import uuid
 from collections.abc import Sequence
@@ -21,20 +19,19 @@ from doorward.stores.sqlite.usage import add_usage
 from doorward.stores.sqlite.words import indexed
 from doorward.stores.sqlite.writer import Transaction
 
-# Returns no row, and changes nothing, when a turn is running there.
-_TOUCH = """INSERT INTO conversations (owner, session_id, name, created_at, updated_at, message_count)
-VALUES (?, ?, ?, ?, ?, 1)
-ON CONFLICT (owner, session_id) DO UPDATE SET updated_at = excluded.updated_at, message_count = message_count + 1
-WHERE NOT EXISTS (SELECT 1 FROM turns WHERE conversation = conversations.id AND status = 'running')
-RETURNING id, message_count"""
+# Plain statements: RETURNING, upsert and INSERT ... SELECT build temporary tables, three times the cost.
+_FIND_CONVERSATION = """SELECT id, message_count,
+    EXISTS (SELECT 1 FROM turns WHERE conversation = conversations.id AND status = 'running')
+FROM conversations WHERE owner = ? AND session_id = ?"""
+_NEW_CONVERSATION = """INSERT INTO conversations (owner, session_id, name, created_at, updated_at, message_count)
+VALUES (?, ?, ?, ?, ?, 1)"""
+_TOUCH = "UPDATE conversations SET updated_at = ?, message_count = ? WHERE id = ?"
 _INSERT_TURN = "INSERT INTO turns (id, conversation, status, started_at, request_id) VALUES (?, ?, 'running', ?, ?)"
 _INSERT_MESSAGE = """INSERT INTO messages (key, id, role, content, timestamp, turn_id, status)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _INDEX = "INSERT INTO search (rowid, words) VALUES (?, ?)"
 _INSERT_EVENTS = "INSERT INTO turn_events (key, count, data) VALUES (?, ?, ?)"
-# Inserts only right behind the events that are there.
-_APPEND_EVENTS = f"""INSERT INTO turn_events (key, count, data) SELECT ?1, ?2, ?3 WHERE ?4 = coalesce(
-    (SELECT (key & {LAST_EVENT}) + count FROM turn_events WHERE key BETWEEN ?5 AND ?1 ORDER BY key DESC LIMIT 1), 1)"""
+_LAST_EVENTS = "SELECT key, count FROM turn_events WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
 _EVENTS = """SELECT key, data FROM turn_events WHERE key BETWEEN coalesce(
     (SELECT max(key) FROM turn_events WHERE key BETWEEN ?1 AND ?2), ?1) AND ?3 ORDER BY key"""
 _FIND = """SELECT turns.number, turns.status, turns.conversation, conversations.owner, conversations.message_count
@@ -115,13 +112,18 @@ def _packed(events: Sequence[TurnEvent]) -> bytes:
 
 def _begin(transaction: Transaction, turn: NewTurn, words: str, first_event: bytes) -> Turn:
     execute = transaction.execute
-    row = execute(_TOUCH, (turn.owner, turn.session_id, turn.conversation_name, turn.at, turn.at)).fetchone()
-    if row is None:
+    conversation, count, running = execute(_FIND_CONVERSATION, (turn.owner, turn.session_id)).fetchone() or (0, 0, 0)
+    if running:
         raise Conflict("A turn of this conversation is running.", code="turn_active")
-    conversation, position = row
+    position = count + 1
     # One place is left for the answer.
     if position >= LAST_POSITION:
         raise Conflict("This conversation is full; begin a new one.", code="conversation_full")
+    if conversation:
+        execute(_TOUCH, (turn.at, position, conversation))
+    else:
+        new = (turn.owner, turn.session_id, turn.conversation_name, turn.at, turn.at)
+        conversation = execute(_NEW_CONVERSATION, new).lastrowid or 0
     try:
         number = execute(_INSERT_TURN, (turn.turn_id, conversation, turn.at, turn.request_id)).lastrowid or 0
     except sqlite3.IntegrityError as error:
@@ -151,11 +153,10 @@ def _insert_events(transaction: Transaction, number: int, events: Sequence[TurnE
     first = events[0].sequence
     if not 1 <= first <= LAST_EVENT - len(events):
         raise InvalidInput("A turn has at most 16,777,215 events.", code="event_out_of_order")
-    inserted = transaction.execute(
-        _APPEND_EVENTS, (event_key(number, first), len(events), packed, first, event_key(number, 1))
-    )
-    if inserted.rowcount != 1:
+    key, count = transaction.execute(_LAST_EVENTS, (event_key(number, 1), event_key(number, LAST_EVENT))).fetchone()
+    if first != (key & LAST_EVENT) + count:
         raise Conflict("Events are numbered without gaps.", code="event_out_of_order")
+    transaction.execute(_INSERT_EVENTS, (event_key(number, first), len(events), packed))
 
 
 def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None:
@@ -189,7 +190,7 @@ def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None
             (key, result.message_id, "assistant", result.content, result.at, result.turn_id, result.message_status),
         )
         execute(_INDEX, (key, indexed(owner, result.content)))
-    execute("UPDATE conversations SET updated_at = ?, message_count = ? WHERE id = ?", (result.at, count, conversation))
+    execute(_TOUCH, (result.at, count, conversation))
     add_usage(transaction, owner, usage, at=result.at)
 
 
