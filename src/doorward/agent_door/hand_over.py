@@ -32,8 +32,9 @@ class HandOver:
 
     async def serve(self, visit: Visit, send: Send) -> None:
         """Answer the request. Raises `ClientGone` when there is nobody left to answer."""
+        hang_up = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as hang_up:
+            async with hang_up:
                 watcher = asyncio.get_running_loop().create_task(_watch(visit.request, hang_up))
                 try:
                     await self._serve(visit, send)

@@ -4,6 +4,8 @@ Speaks Bedrock AgentCore's data plane over HTTP, so the door may be ours or AWS'
 """
 
 import contextlib
+import itertools
+import secrets
 import uuid
 from collections.abc import AsyncIterator
 from typing import NoReturn
@@ -111,6 +113,8 @@ class Knock:
         self._clock = clock
         self._session = session
         self._owns_session = session is None
+        self._name = secrets.token_hex(12)
+        self._numbers = itertools.count(1)
         self._paths: dict[tuple[str, str], str] = {}
 
     async def close(self) -> None:
@@ -179,7 +183,11 @@ class Knock:
         if self._credentials is None:
             raise ConfigurationError("This service has no key for the agent door.")
         # The id makes two equal calls within one second two signatures, so that neither is taken for a replay.
-        signed = [("host", self._host), *sending.headers, ("amz-sdk-invocation-id", str(uuid.uuid4()))]
+        signed = [
+            ("host", self._host),
+            *sending.headers,
+            ("amz-sdk-invocation-id", f"{self._name}-{next(self._numbers):x}"),
+        ]
         head = sigv4.Head("POST", sending.path, query, signed)
         return [*signed, *sigv4.sign(head, sending.body, self._credentials, region=self._region, at=self._clock())]
 

@@ -322,3 +322,15 @@ async def test_a_workload_without_the_second_grant_still_runs_for_itself(tmp_pat
         status, _, _ = await post(client, signed(url, house, key=JOBS))
 
         assert status == 200
+
+
+async def test_a_target_that_was_read_before_is_still_checked_whole(tmp_path):
+    async with world(tmp_path) as house, served(house.workload_door()) as url, http(url) as client:
+        first, _, _ = await post(client, signed(url, house))
+        async with client.get(URL(f"{url}{PATH}?qualifier=DEFAULT", encoded=True), headers=BEARER) as response:
+            with_get = response.status
+        unsigned, _, _ = await post(client, {})
+        again, _, _ = await post(client, signed(url, house, ("amz-sdk-invocation-id", "2")))
+
+        assert (first, with_get, unsigned, again) == (200, 403, 403, 200)
+        assert len(house.runtime.runs) == 2

@@ -8,6 +8,7 @@ from doorward.model.verdicts import Deny, Verdict
 
 _OPERATIONS = {"invocations": Operation.INVOKE, "stopruntimesession": Operation.STOP}
 _QUALIFIER = "DEFAULT"
+_REMEMBERED = 256
 
 
 class Route:
@@ -20,8 +21,19 @@ class Route:
     def __init__(self, *, region: str, account: str) -> None:
         self._account = account
         self._prefix = f"arn:aws:bedrock-agentcore:{region}:{account}:runtime/"
+        # The same few targets come again and again; what was read once is not read anew.
+        self._known: dict[tuple[bytes, bytes], tuple[tuple[str, ...], Operation, str]] = {}
 
     async def check(self, visit: Visit) -> Verdict | None:
+        request = visit.request
+        known = self._known.get((request.raw_path, request.query_string))
+        if known is None or request.method != "POST":
+            return self._read(visit)
+        request.segments, visit.operation, visit.agent = known
+        visit.arn = self._prefix + visit.agent
+        return None
+
+    def _read(self, visit: Visit) -> Verdict | None:
         request = visit.request
         segments = request.segments = split_path(request.raw_path, slash_in_segment=True)
         if segments == ("ping",) and request.method == "GET":
@@ -36,6 +48,10 @@ class Route:
             return _unknown()
         visit.operation = _OPERATIONS[segments[2]]
         self._find_agent(visit, segments[1])
+        if visit.agent:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[request.raw_path, request.query_string] = (segments, visit.operation, visit.agent)
         return None
 
     def _find_agent(self, visit: Visit, named: str) -> None:
