@@ -188,7 +188,7 @@ def _content(kind: object, schemas: _Schemas) -> Mapping[str, Any]:
     if kind is Problem:
         return _PROBLEM
     if isinstance(kind, str):
-        return {kind: {"schema": {} if kind == "application/json" else {"type": "string"}}}
+        return {kind: {"schema": {"type": "string"} if kind.startswith("text/markdown") else {}}}
     return {"application/json": {"schema": schemas.of(kind)}}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from doorward.errors import NotFound, Unauthenticated
+from doorward.errors import InvalidInput, NotFound, Unauthenticated
 from doorward.front_door.check import Parts
 from doorward.front_door.door import FrontDoor
 from doorward.front_door.sessions import BrowserSessions, NoBrowserSessions
@@ -179,7 +179,7 @@ class MemoryConversations:
     async def page(self, user: User, *, limit: int, cursor: str | None, query: str | None) -> Page[Conversation]:
         mine = [item for (owner, _), item in self.kept.items() if owner == user.key and (query or "") in item.name]
         mine.sort(key=lambda item: -item.updated_at)
-        start = int(cursor or 0)
+        start = place(cursor)
         return Page(mine[start : start + limit], str(start + limit) if start + limit < len(mine) else None)
 
     async def read(
@@ -187,7 +187,7 @@ class MemoryConversations:
     ) -> Page[Message]:
         self._own(user, session_id)
         found = self.messages[user.key, session_id]
-        start = int(cursor) if cursor else max(0, len(found) - limit) if newest_first else 0
+        start = place(cursor) if cursor else max(0, len(found) - limit) if newest_first else 0
         end = start + limit
         return Page(
             found[start:end], str(end) if end < len(found) else None, str(max(0, start - limit)) if start else None
@@ -216,6 +216,13 @@ class MemoryConversations:
         if found is None:
             raise NotFound("There is no such conversation.")
         return found
+
+
+def place(cursor: str | None) -> int:
+    """The index in a cursor of ours."""
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 9):
+        raise InvalidInput("This cursor is not one of ours.", code="invalid_cursor")
+    return int(cursor or 0)
 
 
 class TodayOnly:
