@@ -46,20 +46,17 @@ class HandOver:
             raise ClientGone from None
 
     async def _serve(self, visit: Visit, send: Send) -> None:
-        traceparent = _match(_TRACEPARENT, visit.request.headers.get("traceparent"))
-        with traces.span("agent_door", parent=traceparent, attributes={"doorward.request_id": visit.request_id}):
-            try:
-                if visit.operation is Operation.STOP:
-                    await self._runtime.stop(visit.agent, _caller(visit), visit.session_id)
-                    await send_whole(send, json_answer(visit, {}))
-                    return
-                call = _call(visit, traces.traceparent() or traceparent)
-                reply = await self._runtime.run(visit.agent, _caller(visit), call)
-            except DoorwardError as error:
-                _log.info("agent_run_failed", code=error.code, request_id=visit.request_id)
-                await send_whole(send, refusal(visit, denial_of(error)))
+        try:
+            if visit.operation is Operation.STOP:
+                await self._runtime.stop(visit.agent, _caller(visit), visit.session_id)
+                await send_whole(send, json_answer(visit, {}))
                 return
-            await self._pass_on(visit, reply, send)
+            reply = await self._runtime.run(visit.agent, _caller(visit), _call(visit))
+        except DoorwardError as error:
+            _log.info("agent_run_failed", code=error.code, request_id=visit.request_id)
+            await send_whole(send, refusal(visit, denial_of(error)))
+            return
+        await self._pass_on(visit, reply, send)
 
     async def _pass_on(self, visit: Visit, reply: AgentReply, send: Send) -> None:
         try:
@@ -100,7 +97,7 @@ async def send_whole(send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-def _call(visit: Visit, traceparent: str | None) -> AgentCall:
+def _call(visit: Visit) -> AgentCall:
     """Made anew from what was checked: no header of the client is passed on as it is (AP-BYP-07)."""
     return AgentCall(
         agent=visit.arn,
@@ -110,7 +107,7 @@ def _call(visit: Visit, traceparent: str | None) -> AgentCall:
         user_id=visit.turn.owner_key if visit.turn else None,
         turn_token=visit.turn_token,
         request_id=visit.request_id,
-        traceparent=traceparent,
+        traceparent=traces.traceparent() or _match(_TRACEPARENT, visit.request.headers.get("traceparent")),
     )
 
 

@@ -19,6 +19,10 @@ class FirstUse:
     INVARIANT: the ledger's entry is queued before the replay record, so when that one is durable the entry is too, for
     the price of one commit. Should the store then say that the signature was used (only after a restart, or when two
     copies race), a second entry with the same request id and ``deny`` takes the allowance back: nothing ran.
+
+    A signature has a resolution of one second. AWS's SDKs sign nothing that tells two equal calls apart, so the second
+    of two equal calls in one named session within one second is refused here; without a session id they make one each,
+    and our own knock signs a number.
     """
 
     def __init__(self, replay: ReplayStore, ledger: Ledger, *, skew: float, clock: Clock) -> None:
