@@ -31,7 +31,7 @@ def read(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """Decode `raw` into the decoder's type. Raises `InvalidJson` or `InvalidBody`; neither ever shows a value.
 
     Refused besides what msgspec refuses (NaN, invalid UTF-8, lone surrogates, unknown fields of closed structs):
-    nesting deeper than `MAX_DEPTH`, and a key given twice in one object.
+    nesting deeper than `MAX_DEPTH`, a key given twice in one object, and integers beyond 53 bits.
     """
     if not _shallow(raw):
         raise InvalidJson("The JSON is nested too deeply.")
@@ -41,7 +41,7 @@ def read(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     except msgspec.ValidationError as error:
         raise InvalidBody(_explain(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        raise InvalidJson("The body is not valid JSON, or an object has a key twice.") from None
+        raise InvalidJson("The body is not JSON that every reader takes the same way.") from None
     return value
 
 
@@ -80,4 +80,12 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_READER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+def _exact_int(text: str) -> int:
+    """RFC 7493 2.2: what is beyond 53 bits, another reader may round."""
+    number = int(text)
+    if abs(number) > 2**53 - 1:
+        raise ValueError("number too large")
+    return number
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_exact_int)

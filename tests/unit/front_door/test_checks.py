@@ -1,8 +1,10 @@
 """Every check of the front door, asked from outside."""
 
 import pytest
-
 from tests.unit.front_door.rig import ALICE, front_door
+
+from doorward.front_door.visit import Visit
+from doorward.http.response import Response
 
 pytestmark = pytest.mark.anyio
 
@@ -176,7 +178,11 @@ async def test_forms_are_closed() -> None:
 async def test_an_error_inside_tells_nothing_and_every_answer_has_its_observer() -> None:
     """AP-HTP-12."""
     seen: list[int] = []
-    async with front_door(observers=[lambda visit, response, seconds: seen.append(response.status)]) as rig:
+
+    def observe(visit: Visit, response: Response, seconds: float) -> None:
+        seen.append(response.status)
+
+    async with front_door(observers=[observe]) as rig:
         reply = await rig.request("GET", "/broken")
     assert (reply.status, reply.code) == (500, "internal_error")
     assert b"canary" not in reply.raw

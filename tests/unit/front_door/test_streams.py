@@ -1,9 +1,9 @@
 """Streams and gates of the front door: what is entered is left, and every stream ends."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
-
 from tests.unit.front_door.rig import ALICE, BOB, Rig, connected, front_door
 
 pytestmark = pytest.mark.anyio
@@ -15,9 +15,9 @@ def opening(rig: Rig, path: str = "/api/stream", method: str = "GET") -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{rig.port}\r\n{ALICE}\r\n{SSE}\r\n\r\n".encode()
 
 
-async def until(condition: object) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(3):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # noqa: ASYNC110  bounded
             await asyncio.sleep(0.01)
 
 
