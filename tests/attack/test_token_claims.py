@@ -161,17 +161,14 @@ async def test_times_have_the_configured_tolerance(door: Door, claims: dict[str,
     await door.verifier.verify(door.issuer.token(**claims))
 
 
-@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"1" * 5000])
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1" * 5000])
 async def test_numbers_that_are_none_are_refused(door: Door, number: bytes) -> None:
     """AP-JWT-08"""
     issuer = door.issuer
-    claims = json.dumps(issuer.claims(exp=4711)).encode().replace(b"4711", number)
-    await refused(
-        door.verifier,
-        raw_token(json.dumps(issuer.header()).encode(), claims, issuer.keys[0]),
-        "token_malformed",
-        "token_claims",
-    )
+    header = json.dumps(issuer.header()).encode()
+    for claim, codes in (("exp", ("token_malformed", "token_claims")), ("unused", ("token_malformed",))):
+        claims = json.dumps(issuer.claims(**{claim: 4711})).encode()
+        await refused(door.verifier, raw_token(header, claims.replace(b"4711", number), issuer.keys[0]), *codes)
 
 
 @pytest.mark.parametrize(

@@ -138,12 +138,17 @@ async def test_a_thousand_unknown_key_ids_cause_one_fetch(door: Door) -> None:
     await door.verifier.verify(door.issuer.token())
 
 
-@pytest.mark.parametrize(
-    "key_id", ["../../etc/passwd", "' OR 1=1 --", "\0", "", "k" * 257, 7, ["first"], {"a": 1}, True]
-)
-async def test_a_hostile_key_id_is_only_a_name_that_nobody_has(door: Door, key_id: Any) -> None:
+@pytest.mark.parametrize("key_id", ["../../etc/passwd", "' OR 1=1 --", "First", "k" * 256])
+async def test_a_hostile_key_id_is_only_a_name_that_nobody_has(door: Door, key_id: str) -> None:
     """AP-JWT-05"""
-    await refused(door.verifier, door.issuer.token(header={"kid": key_id}), "token_signature", "token_malformed")
+    await refused(door.verifier, door.issuer.token(header={"kid": key_id}), "token_signature")
+    await door.verifier.verify(door.issuer.token())
+
+
+@pytest.mark.parametrize("key_id", ["\0", "", "k" * 257, 7, ["first"], {"a": 1}, True])
+async def test_a_key_id_that_is_no_short_printable_name_is_refused_unseen(door: Door, key_id: Any) -> None:
+    """AP-JWT-05"""
+    await refused(door.verifier, door.issuer.token(header={"kid": key_id}), "token_malformed")
     await door.verifier.verify(door.issuer.token())
 
 
