@@ -24,8 +24,8 @@ pytestmark = pytest.mark.anyio
 DOCUMENT = Document(title="Doorward", version="0", server="http://127.0.0.1", cookie="doorward_session")
 
 
-def everything(conversations: MemoryConversations) -> list[Route]:
-    chat = MemoryChat()
+def everything(conversations: MemoryConversations, chat: MemoryChat | None = None) -> list[Route]:
+    chat = chat or MemoryChat()
     routes = [
         *chat_routes(chat, max_message_characters=100, body_limit=4096),
         *turn_routes(chat),
@@ -98,7 +98,8 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     unlimited = FrontDoorSettings(address_requests=1_000_000, user_requests=1_000_000)
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
-    async with front_door(everything(with_conversations()), settings=unlimited) as call:
+    chat = MemoryChat()
+    async with front_door(everything(with_conversations(), chat), settings=unlimited) as call:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run", f"{call.url}/openapi.json"),
             *(f"--url={call.url}", "--checks=all", "--max-examples=8", "--generation-deterministic"),
@@ -111,4 +112,4 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         async with asyncio.timeout(240):
             output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
-    assert b"Missing authentication" not in output
+    assert chat.turns, "no generated message got through the door"
