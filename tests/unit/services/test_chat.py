@@ -2,16 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.services.house import AGENT, ANNA, House, Script, delta, kinds, last, opened, sse
+from tests.unit.services.house import AGENT, ANNA, BEN, House, Script, delta, kinds, last, opened, sse
 
-from doorward.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from doorward.errors import Conflict, InvalidInput, NotFound, StoreUnavailable, TooManyRequests
 from doorward.model.agent import AgentCall
 from doorward.model.chat import TurnStatus
-from doorward.services.chat import tail
+from doorward.services.chat import tail, writer
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +137,48 @@ async def test_a_slow_reader_gets_everything_and_the_memory_stays_bounded(house:
         seen += batch
     assert seen == await house.stored(turn_id)
     assert len(seen) == 3004
+
+
+async def test_an_agent_that_is_faster_than_the_store_waits(house: House) -> None:
+    """F-14"""
+    durable, writing = asyncio.Event(), asyncio.Event()
+    taken = []
+
+    async def hold() -> None:
+        writing.set()
+        await durable.wait()
+
+    class Counting(Script):
+        async def chunks(self) -> AsyncIterator[bytes]:
+            async for chunk in super().chunks():
+                taken.append(len(chunk))
+                yield chunk
+
+    house.turns.before["append"] = hold
+    script = Counting(*(sse(delta("x" * 100_000)) for _ in range(60)))
+    house.agent.answer = lambda _: script
+    turn_id, _ = await start(house)
+    await writing.wait()
+    await asyncio.sleep(0)
+    assert sum(taken) < 2 * writer.MAX_PENDING_BYTES
+    durable.set()
+    assert len((await house.chat.answer(ANNA, turn_id)).response) == 6_000_000
+
+
+async def test_turns_that_nobody_listens_to_count_against_the_users_limit(tmp_path: Path) -> None:
+    """AP-LIM-04"""
+    async with opened(tmp_path, turns_per_user=2) as house:
+        go = asyncio.Event()
+        house.says(go, sse("ok"))
+        turns = [await start(house), await start(house)]
+        with pytest.raises(TooManyRequests) as refused:
+            await start(house)
+        assert refused.value.code == "too_many_turns"
+        await house.chat.start(BEN, "hello", session_id=None, request_id="r1")
+        go.set()
+        for turn_id, _ in turns:
+            await house.chat.answer(ANNA, turn_id)
+        await start(house)
 
 
 async def test_silence_is_broken_by_empty_batches(tmp_path: Path) -> None:

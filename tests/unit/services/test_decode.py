@@ -177,6 +177,32 @@ def test_several_texts_of_an_answer_are_parted() -> None:
     assert str(decoder.answer.text) == "Let me look.\n\nSunny. Bye.\nP.S."
 
 
+def test_half_a_character_does_not_cost_the_answer() -> None:
+    halves = rb'data: "a\ud83d"' + b"\n\n" + rb'data: {"text": "\ude00 \\ud83d \ud83d\ude00 \u00e9"}' + b"\n\n"
+    _, decoder = decoded(halves)
+    assert str(decoder.answer.text) == "a\ufffd\ufffd \\ud83d \U0001f600 \u00e9"
+    assert code(decoder) is None
+
+
+def test_chunks_are_taken_apart() -> None:
+    chunks = [
+        {"type": "TEXT_MESSAGE_CHUNK", "messageId": "m1", "role": "assistant", "delta": "a"},
+        {"type": "TOOL_CALL_CHUNK", "toolCallId": "c1", "toolCallName": "t", "delta": "{"},
+        {"type": "TOOL_CALL_CHUNK", "delta": "}"},
+    ]
+    out, decoder = decoded(sse(*chunks))
+    assert [event["type"].removeprefix("TEXT_MESSAGE_").removeprefix("TOOL_CALL_") for event in out] == [
+        "START",
+        "CONTENT",
+        "START",
+        "ARGS",
+        "ARGS",
+        "END",
+        "END",
+    ]
+    assert str(decoder.answer.text) == "a"
+
+
 VALUES = st.one_of(
     st.builds(delta, st.text(max_size=20), st.sampled_from(["m1", "m2"])),
     st.text(max_size=20),

@@ -121,6 +121,15 @@ class ToolCallEnd(Event, frozen=True):
     tool_call_id: Identifier
 
 
+class ToolCallChunk(Event, frozen=True):
+    """START and ARGS in one; it is taken apart before it is stored."""
+
+    tool_call_id: Identifier | UnsetType = UNSET
+    tool_call_name: str = ""
+    parent_message_id: str | UnsetType = UNSET
+    delta: str = ""
+
+
 class ToolCallResult(Event, frozen=True):
     """What the tool answered."""
 
@@ -140,6 +149,23 @@ class StateDelta(Event, frozen=True):
     """A JSON Patch of that state."""
 
     delta: list[Any]
+
+
+class ActivitySnapshot(Event, frozen=True):
+    """What the agent is doing, for a page to show."""
+
+    message_id: Identifier
+    activity_type: str
+    content: Any
+    replace: bool = True
+
+
+class ActivityDelta(Event, frozen=True):
+    """A JSON Patch of that."""
+
+    message_id: Identifier
+    activity_type: str
+    patch: list[Any]
 
 
 class ReasoningStart(Event, frozen=True):
@@ -201,9 +227,12 @@ AnyEvent = (
     | ToolCallStart
     | ToolCallArgs
     | ToolCallEnd
+    | ToolCallChunk
     | ToolCallResult
     | StateSnapshot
     | StateDelta
+    | ActivitySnapshot
+    | ActivityDelta
     | ReasoningStart
     | ReasoningEnd
     | ReasoningMessageStart

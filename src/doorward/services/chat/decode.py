@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct
 from doorward.model.chat import Usage
 from doorward.services.chat import agui
 from doorward.services.chat.failures import Failure, failure_from_agent
-from doorward.services.chat.foreign import ForeignError, ForeignText, known_event, read_foreign
+from doorward.services.chat.foreign import ForeignError, ForeignText, known_event, read_foreign, read_json
 from doorward.services.chat.sse import SseReader
 
 MAX_EVENT_BYTES = 1_048_576
@@ -46,6 +46,7 @@ class AnswerDecoder:
         self._left = max_bytes
         self._texts: dict[str, None] = {}
         self._tool_calls: dict[str, None] = {}
+        self._last_call = ""
         self._out: list[bytes] = []
         kind = content_type.partition(";")[0].strip().lower()
         self._events = SseReader(MAX_EVENT_BYTES) if kind == "text/event-stream" else None
@@ -115,7 +116,7 @@ class AnswerDecoder:
         if payload == b"[DONE]":
             return
         try:
-            value: Any = msgspec.json.decode(payload)
+            value, payload = read_json(payload)
         except (ValueError, RecursionError):
             self._fail(Failure("agent_garbled"))
             return
@@ -172,6 +173,7 @@ class AnswerDecoder:
     def _on_tool_start(self, event: agui.ToolCallStart) -> None:
         if event.tool_call_id not in self._tool_calls:
             self._tool_calls[event.tool_call_id] = None
+            self._last_call = event.tool_call_id
             self._out.append(agui.encode(event))
 
     def _on_tool_args(self, event: agui.ToolCallArgs) -> None:
@@ -182,6 +184,14 @@ class AnswerDecoder:
         if event.tool_call_id in self._tool_calls:
             del self._tool_calls[event.tool_call_id]
             self._out.append(agui.encode(event))
+
+    def _on_tool_chunk(self, event: agui.ToolCallChunk) -> None:
+        call = self._last_call if event.tool_call_id is UNSET else event.tool_call_id
+        if call and event.tool_call_name:
+            name, parent = event.tool_call_name, event.parent_message_id
+            self._accept(agui.ToolCallStart(tool_call_id=call, tool_call_name=name, parent_message_id=parent))
+        if call:
+            self._accept(agui.ToolCallArgs(tool_call_id=call, delta=event.delta))
 
     def _on_run_finished(self, event: agui.RunFinished) -> None:
         for count in [] if event.usage is UNSET else event.usage:
@@ -221,6 +231,7 @@ _HANDLERS: dict[type[agui.Event], Callable[[AnswerDecoder, Any], None]] = {
     agui.TextMessageChunk: AnswerDecoder._on_text_chunk,  # noqa: SLF001
     agui.TextMessageEnd: AnswerDecoder._on_text_end,  # noqa: SLF001
     agui.ToolCallStart: AnswerDecoder._on_tool_start,  # noqa: SLF001
+    agui.ToolCallChunk: AnswerDecoder._on_tool_chunk,  # noqa: SLF001
     agui.ToolCallArgs: AnswerDecoder._on_tool_args,  # noqa: SLF001
     agui.ToolCallEnd: AnswerDecoder._on_tool_end,  # noqa: SLF001
     agui.Custom: AnswerDecoder._on_custom,  # noqa: SLF001

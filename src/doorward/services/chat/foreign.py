@@ -1,5 +1,6 @@
 """Reads JSON that is no AG-UI event: what agents written for other vocabularies send. Pure; called by `decode`."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,9 @@ from doorward.services.chat import agui
 
 TEXT_KEYS = ("response", "result", "text", "output", "message", "content")
 _MAX_DEPTH = 8
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# A whole pair (group 1), half of one, or any other escape, which is passed over as a whole.
+_ESCAPE = re.compile(rb"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..)|u....|.)", re.DOTALL)
 _CLASSES: dict[str, Any] = {str(kind.__struct_config__.tag): kind for kind in agui.AnyEvent.__args__}
 
 
@@ -20,6 +24,21 @@ class ForeignText(Struct, frozen=True):
 
 class ForeignError(Struct, frozen=True):
     """The agent says that it failed. What it says is not kept."""
+
+
+def read_json(payload: bytes) -> tuple[Any, bytes]:
+    """The value, and the text that was read. Raises `ValueError` or `RecursionError`.
+
+    Half a surrogate pair (``\\ud83d`` alone: a producer cut its text between UTF-16 units) is no character:
+    it is read as U+FFFD, since the rest of the answer is not to be lost for it.
+    """
+    try:
+        return msgspec.json.decode(payload), payload
+    except msgspec.DecodeError:
+        if not _SURROGATE.search(payload):
+            raise
+    mended = _ESCAPE.sub(lambda found: found[0] if found[1] or not _SURROGATE.match(found[0]) else b"\\ufffd", payload)
+    return msgspec.json.decode(mended), mended
 
 
 def known_event(value: object) -> agui.Event | None:

@@ -5,12 +5,13 @@ Called by the front door's handlers. Refuses what is not the caller's with `NotF
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 
 import structlog
 from msgspec import Struct
 
-from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable
+from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable, TooManyRequests
 from doorward.model.chat import NewTurn, Turn, TurnEvent, TurnResult, TurnStatus
 from doorward.model.principals import User
 from doorward.model.settings import AgentSettings, ChatSettings
@@ -34,16 +35,23 @@ RETRIES = (0.05, 0.2, 1.0, 5.0, *(30.0,) * 20)
 
 
 class ChatOptions(Struct, frozen=True, kw_only=True):
-    """What the chat service is told. Without `titles_arn`, names stay as the first message made them."""
+    """What the chat service is told. Without `titles_arn`, names stay as the first message made them.
+
+    `turns_per_user` bounds the turns of one user that run, whether anybody still listens to them or not (AP-LIM-04): a
+    limit at the front door sees only those that a request waits for. None: no bound.
+    """
 
     agent_arn: str
     titles_arn: str | None = None
     heartbeat: float = 15.0
     turn_timeout: float = 900.0
     max_answer_bytes: int = 10_485_760
+    turns_per_user: int | None = None
 
 
-def chat_options(chat: ChatSettings, agent: AgentSettings, *, agent_arn: str, titles_arn: str) -> ChatOptions:
+def chat_options(
+    chat: ChatSettings, agent: AgentSettings, *, agent_arn: str, titles_arn: str, turns_per_user: int | None = None
+) -> ChatOptions:
     """The options that the settings mean."""
     return ChatOptions(
         agent_arn=agent_arn,
@@ -51,6 +59,7 @@ def chat_options(chat: ChatSettings, agent: AgentSettings, *, agent_arn: str, ti
         heartbeat=chat.heartbeat,
         turn_timeout=agent.turn_timeout,
         max_answer_bytes=agent.max_response_bytes,
+        turns_per_user=turns_per_user,
     )
 
 
@@ -76,6 +85,7 @@ class ChatService:
         self._ways = TurnWays(turns=turns, invoker=invoker, clock=clock, on_unwritten=self._try_again)
         self._names = ModelNames(conversations, invoker, options.titles_arn) if options.titles_arn else None
         self._runs: dict[str, TurnRun] = {}
+        self._running: Counter[str] = Counter()
         self._chores: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -87,6 +97,9 @@ class ChatService:
     async def start(self, user: User, message: str, *, session_id: str | None, request_id: str) -> StartedTurn:
         if self._closing:
             raise StoreUnavailable("The service is shutting down.", code="server_closing")
+        limit = self._options.turns_per_user
+        if limit is not None and self._running[user.key] >= limit:
+            raise TooManyRequests("Too many turns of yours run at once.", retry_after=1.0, code="too_many_turns")
         now = self._clock()
         session, turn_id = session_id_or_new(session_id), sortable_id(now)
         new = NewTurn(
@@ -111,6 +124,7 @@ class ChatService:
         # The turn's own task stores the message, so that a caller who goes away meanwhile leaves no turn half begun.
         run = TurnRun(job, self._ways)
         self._runs[turn_id] = run
+        self._running[user.key] += 1
         run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=session_id is None))
         await asyncio.shield(run.begun)
         return StartedTurn(turn_id=turn_id, session_id=session)
@@ -205,6 +219,7 @@ class ChatService:
     def _done(self, run: TurnRun, task: asyncio.Task[None], *, new_conversation: bool) -> None:
         turn_id = run.job.new.turn_id
         self._runs.pop(turn_id, None)
+        self._leave(run.job.new.owner)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("turn_broke", turn=turn_id, error=type(error).__name__)
@@ -219,6 +234,11 @@ class ChatService:
         log.debug("turn_ended", turn=turn_id, status=str(outcome.turn.status), code=outcome.turn.error_code)
         if self._names is not None and outcome.failure is None and outcome.content and not self._closing:
             self._names.begin(_naming(run, outcome, new=new_conversation))
+
+    def _leave(self, owner: str) -> None:
+        self._running[owner] -= 1
+        if not self._running[owner]:
+            del self._running[owner]
 
     async def _stop_agent(self, run: TurnRun) -> None:
         try:
