@@ -30,8 +30,10 @@ _ACCESS_TYPES: dict[str, frozenset[str]] = {
 }
 # OIDC Core 2 (ID token), OIDC Back-Channel Logout 2.4 (logout token): claims that an access token does not have.
 _FOREIGN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
-# Claims of access tokens, logout tokens and tokens bound to a key, which an ID token does not have.
-_NO_ID_CLAIMS = frozenset({"client_id", "scope", "scp", "events", "cnf"})
+# Claims of logout tokens and of tokens bound to a key, which an ID token does not have; and those that mark an access
+# token when it may be either.
+_NO_ID_CLAIMS = frozenset({"events", "cnf"})
+_ACCESS_MARKS = frozenset({"client_id", "scope", "scp"})
 
 
 class TokenRules(Struct, frozen=True, kw_only=True):
@@ -99,9 +101,13 @@ def user_of(rules: TokenRules, token: CompactJwt) -> User:
     """The user a verified token names. Raises `Unauthenticated`: ``token_type``, ``token_audience``,
     ``token_claims``."""
     refusal = _access_refusal(rules, token)
-    if refusal is not None and not (rules.id_tokens and id_token_refusal(rules.clients, token) is None):
+    if refusal is not None and not (rules.id_tokens and _is_bearer_id_token(rules, token)):
         raise refusal
-    claims = token.claims
+    return user_from(rules, token.claims)
+
+
+def user_from(rules: TokenRules, claims: dict[str, Any]) -> User:
+    """The user that the claims of a token of any kind name. Raises `Unauthenticated` (``token_claims``)."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS or not subject.isprintable():
         raise bad_claim("sub")
@@ -152,6 +158,12 @@ def _access_refusal(rules: TokenRules, token: CompactJwt) -> Unauthenticated | N
     if not _FOREIGN_CLAIMS.isdisjoint(claims) or str(claims.get("typ", "bearer")).lower() != "bearer":
         return _wrong_type()  # Keycloak names the kind in a claim: ID, Refresh, Logout or Bearer
     return None if _audience_fits(rules, claims) and _client_fits(rules, claims) else _wrong_audience()
+
+
+def _is_bearer_id_token(rules: TokenRules, token: CompactJwt) -> bool:
+    """Whether a token that a client sent is an ID token: it says so, or at least nothing marks it as an access token."""
+    marked = token.claims.get("token_use") != "id" and not _ACCESS_MARKS.isdisjoint(token.claims)
+    return not marked and id_token_refusal(rules.clients, token) is None
 
 
 def id_token_refusal(clients: frozenset[str], token: CompactJwt) -> Unauthenticated | None:

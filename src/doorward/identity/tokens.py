@@ -3,11 +3,10 @@
 It refuses everything but a plain signed JWT of that issuer, made for this audience, by a key the issuer publishes now.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from doorward.errors import Unauthenticated
-from doorward.identity.claims import TokenRules, check_issuer, id_token_refusal, user_of, validity
+from doorward.identity.claims import TokenRules, check_issuer, id_token_refusal, user_from, user_of, validity
 from doorward.identity.compact import CompactJwt, check_size, digest_of, parse_compact
 from doorward.identity.key_set import KeySet, algorithm_name, signature_holds
 from doorward.identity.keys_source import KeySource
@@ -54,7 +53,8 @@ class UserTokenVerifier:
 
 
 class IdTokenVerifier:
-    """Reads the ID token of a sign-in that we began ourselves (OIDC Core 3.1.3.7). Fails closed.
+    """Reads the ID token of a sign-in that we began ourselves (OIDC Core 3.1.3.7), and nothing but an ID token. Fulfils
+    `ports.identity.TokenVerifier`. Fails closed.
 
     Checks signature, ``iss``, ``aud`` (`client_id` alone), ``azp``, ``exp``, ``iat``; the nonce and ``at_hash`` are the
     caller's, who knows what they must be. Of `rules` it uses issuer, algorithms and clock skew.
@@ -66,8 +66,12 @@ class IdTokenVerifier:
         self._keys = keys
         self._clock = clock
 
-    async def claims(self, token: str) -> Mapping[str, Any]:
-        """The claims. Raises `Unauthenticated` and `StoreUnavailable` with the codes of the port."""
+    async def verify(self, token: str) -> User:
+        """The user who signed in; see the port for the codes of refusals."""
+        return user_from(self._rules, await self.claims(token))
+
+    async def claims(self, token: str) -> dict[str, Any]:
+        """All claims of the token, with the same refusals."""
         check_size(token)
         keys = self._keys.current(self._clock())
         if keys is None:

@@ -214,6 +214,7 @@ async def test_the_id_token_of_a_sign_in_is_read_for_our_client_alone() -> None:
     claims: dict[str, Any] = {"aud": CLIENT, "client_id": None, "nonce": "n", "at_hash": "h"}
     found = await reader.claims(ISSUER.token(header={"typ": "JWT"}, **claims))
     assert (found["sub"], found["nonce"]) == ("user-1", "n")
+    assert (await reader.verify(ISSUER.token(header={"typ": "JWT"}, **claims))).subject == "user-1"
     for header, change, code in (
         ({"typ": "JWT"}, {"aud": "doorward-cli"}, "token_audience"),
         ({"typ": "JWT"}, {"aud": [CLIENT, "other"]}, "token_audience"),
