@@ -161,7 +161,7 @@ def _access_refusal(rules: TokenRules, token: CompactJwt) -> Unauthenticated | N
 
 
 def _is_bearer_id_token(rules: TokenRules, token: CompactJwt) -> bool:
-    """Whether a token that a client sent is an ID token: it says so, or at least nothing marks it as an access token."""
+    """Whether a token that a client sent is an ID token: it says so, or nothing marks it as an access token."""
     marked = token.claims.get("token_use") != "id" and not _ACCESS_MARKS.isdisjoint(token.claims)
     return not marked and id_token_refusal(rules.clients, token) is None
 
