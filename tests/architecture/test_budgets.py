@@ -16,7 +16,13 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MANY_PARAMETERS: dict[str, str] = {}
 # Heavy optional parts that load only when they are used.
 LAZY_IMPORTS: dict[str, str] = {}
-BROAD_HANDLERS: dict[str, str] = {}
+BROAD_HANDLERS = {
+    "front_door/door.py": "the edge of the gateway process: nothing internal may leave",
+    "runtime/worker/langgraph.py": "the agent's own code runs here",
+    "runtime/worker/serve.py": "the edge of the worker process, around the agent's own code",
+    "runtime/worker/load.py": "the agent's file is imported here",
+    "stores/sqlite/writer.py": "one write of a batch must not take the others with it",
+}
 
 
 def _name(path: Path) -> str:
@@ -91,11 +97,18 @@ def test_no_import_inside_a_function_but_the_named_ones(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_only_the_process_edges_catch_every_exception(path: Path) -> None:
     for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ExceptHandler):
-            broad = node.type is None or (
-                isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
-            )
-            assert not broad or _name(path) in BROAD_HANDLERS, f"{_name(path)}:{node.lineno}"
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node):
+            assert _name(path) in BROAD_HANDLERS, f"{_name(path)}:{node.lineno}"
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    """Whether it catches everything. One that ends in a bare raise only cleans up."""
+    last = handler.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is None:
+        return False
+    return handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+    )
 
 
 def test_only_the_settings_read_the_environment() -> None:
@@ -104,10 +117,7 @@ def test_only_the_settings_read_the_environment() -> None:
         for node in ast.walk(_tree(path)):
             if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb"):
                 readers.add(_name(path))
-    assert readers <= {"compose/settings.py", *ENVIRONMENT_ALLOWED}
-
-
-ENVIRONMENT_ALLOWED: dict[str, str] = {}
+    assert readers == {"compose/settings.py"}
 
 
 def test_no_drawer_folders_and_no_re_exports() -> None:
