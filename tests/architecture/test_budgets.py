@@ -17,6 +17,7 @@ MANY_PARAMETERS: dict[str, str] = {}
 # Heavy optional parts that load only when they are used.
 LAZY_IMPORTS: dict[str, str] = {}
 BROAD_HANDLERS = {
+    "front_door/answer.py": "the edge of the gateway process, when a stream fails half-way",
     "front_door/door.py": "the edge of the gateway process: nothing internal may leave",
     "runtime/worker/langgraph.py": "the agent's own code runs here",
     "runtime/worker/serve.py": "the edge of the worker process, around the agent's own code",
