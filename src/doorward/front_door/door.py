@@ -2,7 +2,6 @@
 runner; the first no wins, and when nobody says yes the answer is no."""
 
 import time
-import traceback
 from collections.abc import Iterable
 
 import structlog
@@ -28,6 +27,7 @@ from doorward.front_door.request_id import RequestId
 from doorward.front_door.size import Size
 from doorward.front_door.user_limits import UserLimits
 from doorward.front_door.visit import Visit
+from doorward.front_door.where import where
 from doorward.http.asgi import Receive, Scope, Send
 from doorward.http.request import ClientGone
 from doorward.http.response import Response, problem, problem_of
@@ -91,6 +91,8 @@ class FrontDoor:
                 observer(visit, response, time.perf_counter() - started)
         except ClientGone:
             _log.debug("client_gone", request_id=visit.id)
+        except Exception as error:  # noqa: BLE001  the process edge: the server would log the error's text
+            _log.error("answer_broken_off", request_id=visit.id, action=visit.action, **where(error))
         finally:
             visit.close()
 
@@ -137,14 +139,3 @@ def local_limits(settings: FrontDoorSettings) -> Limits:
         turns=CountingGate(settings.concurrent_turns),
         streams=CountingGate(settings.open_streams),
     )
-
-
-def where(error: BaseException) -> dict[str, str | int]:
-    """Type and place of an error, without its text: that may hold what a user sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    return {
-        "error": type(error).__name__,
-        "file": last.filename.rpartition("/")[2] if last else "",
-        "line": (last.lineno or 0) if last else 0,
-    }

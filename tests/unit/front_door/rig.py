@@ -110,6 +110,16 @@ class Handlers:
         finally:
             self.streams_closed += 1
 
+    async def breaking(self, request: Request) -> Response:
+        return event_stream(self._broken_chunks())
+
+    async def breaking_file(self, request: Request) -> Response:
+        return Response(headers=[(b"content-type", b"text/plain")], chunks=self._broken_chunks())
+
+    async def _broken_chunks(self) -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        raise RuntimeError("canary-internal-detail")
+
     def routes(self) -> list[Route]:
         user, public, operator = Access.USER, Access.PUBLIC, Access.OPERATOR
         return [
@@ -121,6 +131,8 @@ class Handlers:
             Route(method="GET", path="/api/stream", handler=self.stream, access=user, stream=True),
             Route(method="GET", path="/api/admin", handler=self.echo, access=operator),
             Route(method="GET", path="/broken", handler=self.broken, access=public),
+            Route(method="GET", path="/breaking", handler=self.breaking, access=public),
+            Route(method="GET", path="/breaking-file", handler=self.breaking_file, access=public),
             Route(method="GET", path="/big", handler=self.big, access=public),
             Route(method="POST", path="/token", handler=self.echo, access=public, form=("code",), any_origin=True),
             Route(method="POST", path="/login", handler=self.echo, access=public, form=("username", "password")),

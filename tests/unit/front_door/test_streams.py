@@ -75,3 +75,16 @@ async def test_turns_of_one_user_at_once_are_limited() -> None:
         rig.handlers.release.set()
         assert [reply.status for reply in await asyncio.gather(*running)] == [200, 200]
         assert (await rig.request("POST", "/api/wait", ALICE)).status == 200
+
+
+async def test_a_stream_that_breaks_says_so_and_a_file_that_breaks_is_not_taken_for_whole() -> None:
+    """AP-HTP-12."""
+    async with front_door() as rig:
+        events = await rig.request("GET", "/breaking")
+        assert b'event: error\ndata: {"title"' in events.body
+        assert b'"code":"internal_error"' in events.body
+        assert events.body.endswith(b"0\r\n\r\n")
+        file = await rig.request("GET", "/breaking-file")
+        assert b"data: 1" in file.body
+        assert not file.body.endswith(b"0\r\n\r\n")
+        assert b"canary" not in events.raw + file.raw
