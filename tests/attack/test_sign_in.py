@@ -68,8 +68,9 @@ async def test_a_client_that_may_go_without_pkce_cannot_be_talked_out_of_it(make
     secret = {"client_id": "private", "client_secret": "s3cret/with+signs"}
     code = await browser.code(client_id="private", **none)
     assert (await browser.redeem(code, **secret)).json()["error"] == "invalid_grant"
-    page = await browser.authorize(client_id="private", code_challenge_method="plain")
-    assert answer(page)["error"] == "invalid_request"
+    for broken in ({"code_challenge_method": "plain"}, {"code_challenge": None}, {"code_challenge_method": None}):
+        page = await browser.authorize(client_id="private", **broken)
+        assert answer(page)["error"] == "invalid_request"
 
 
 async def test_a_replayed_code_is_refused_and_revokes_what_it_gave(make_world: MakeWorld) -> None:

@@ -17,13 +17,14 @@ class OAuthError(InvalidInput):
         self.answer_status = status
         self.reason = reason or code
 
-    def response(self) -> Response:
-        """The JSON answer of the token, revocation and userInfo endpoints."""
-        challenge = [(b"www-authenticate", b'Basic realm="doorward"')] if self.answer_status == 401 else []
+    def response(self, *, challenge: bool) -> Response:
+        """The JSON answer of the token and revocation endpoints. `challenge` is for clients that used HTTP Basic
+        (RFC 6749 section 5.2); to a page it would only open the browser's own password window."""
+        basic = [(b"www-authenticate", b'Basic realm="doorward"')] if challenge and self.answer_status == 401 else []
         return json_response(
             {"error": self.code, "error_description": self.message},
             status=self.answer_status,
-            headers=[*NO_STORE, *challenge],
+            headers=[*NO_STORE, *basic],
         )
 
 

@@ -70,7 +70,7 @@ class TokenEndpoint:
             return await self._grant(request, client)
         except OAuthError as error:
             self._verdicts.deny(request, "token", error.reason, client_id=client_id)
-            return error.response()
+            return error.response(challenge="authorization" in request.headers)
 
     async def revoke(self, request: Request) -> Response:
         """Revoke the family of a refresh token. Unknown tokens get 200 too (RFC 7009 section 2.2); access tokens end
@@ -82,7 +82,7 @@ class TokenEndpoint:
             await self._grants.revoke(stored_hash(client.client_id, token))
         except OAuthError as error:
             self._verdicts.deny(request, "revoke", error.reason)
-            return error.response()
+            return error.response(challenge="authorization" in request.headers)
         return Response(headers=list(NO_STORE))
 
     async def _grant(self, request: Request, client: Client) -> Response:

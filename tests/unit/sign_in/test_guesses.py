@@ -72,6 +72,15 @@ def test_signing_in_oneself_does_not_win_more_guesses_at_others() -> None:
     assert tries == 12
 
 
+def test_signing_in_forgives_the_failures_before_it_at_this_address() -> None:
+    counter = guesses(Clock())
+    for _ in range(2):
+        counter.start("a", "192.0.2.1")
+    counter.succeeded(counter.start("a", "192.0.2.1"))
+    assert [refused(counter, "a", "192.0.2.1") for _ in range(3)] == [None] * 3
+    assert refused(counter, "a", "192.0.2.1") is not None
+
+
 def test_a_guess_counts_while_it_is_still_being_checked() -> None:
     counter = guesses(Clock())
     running = [counter.start("a", "192.0.2.1") for _ in range(3)]

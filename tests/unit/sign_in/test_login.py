@@ -76,6 +76,15 @@ async def test_a_wrong_password_shows_the_page_again_without_what_was_typed() ->
     assert "typed" not in response.text
 
 
+async def test_a_sign_in_that_found_no_room_says_when_to_come_back_and_counts_for_nothing() -> None:
+    world = await make_world(attempts=1)
+    room, world.passwords._room = world.passwords._room, 0
+    busy = await world.browser().sign_in()
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "2")
+    world.passwords._room = room
+    assert "code" in answer(await world.browser().sign_in())
+
+
 async def test_the_page_has_no_script_and_the_headers_that_keep_it_alone() -> None:
     world = await make_world()
     page = await world.browser().authorize()

@@ -153,7 +153,16 @@ async def test_a_client_with_a_secret_may_send_it_in_either_place_but_not_in_bot
     for response in (await redeem({}, client_id="private"), await redeem({}, client_id="private", client_secret="x")):
         assert response.status_code == 401
         assert response.json()["error"] == "invalid_client"
-        assert response.headers["www-authenticate"].startswith("Basic")
+        assert "www-authenticate" not in response.headers
+    wrong = await redeem({"authorization": "Basic " + base64.b64encode(b"private:x").decode()})
+    assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, 'Basic realm="doorward"')
+
+
+async def test_a_public_client_has_no_secret_to_send() -> None:
+    world = await make_world()
+    browser = world.browser()
+    refused = await browser.redeem(await browser.code(), client_secret="x")
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize("grant", ["password", "client_credentials", "implicit"])
@@ -174,6 +183,25 @@ async def test_user_info_says_what_the_scope_allows() -> None:
         "email": "one@doorward.example",
         "email_verified": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("typ", "changed"),
+    [
+        ("JWT", {}),
+        ("at+jwt", {"iss": "https://other.example"}),
+        ("at+jwt", {"aud": "page"}),
+        ("at+jwt", {"token_use": "id"}),
+        ("at+jwt", {"exp": None}),
+        ("at+jwt", {"exp": True}),
+    ],
+)
+async def test_a_token_signed_by_us_for_something_else_is_no_access_token(typ: str, changed: dict) -> None:
+    world = await make_world()
+    browser = world.browser()
+    claims = world.keys.verify((await browser.tokens())["access_token"])[1]
+    headers = {"authorization": f"Bearer {world.keys.sign({'typ': typ}, claims | changed)}"}
+    assert (await browser.http.get("/oauth2/userInfo", headers=headers)).status_code == 401
 
 
 async def test_user_info_takes_no_id_token_no_old_token_and_no_disabled_user() -> None:
