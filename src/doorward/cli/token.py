@@ -15,7 +15,7 @@ from doorward.compose.running import as_running
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="Port of the front door, when the house is not up: the token names its issuer by it.",
+    help="Port of the front door, when the house is not up.",
 )
 @data_options
 def command(user: str, **options: Any) -> None:  # noqa: ANN401

@@ -132,6 +132,7 @@ class GatewayHouse:
         """Close the way to the agent."""
         await self.close_turns()
         await self._knock.close()
+        await self.who.close()
 
     def _pattern_routes(self) -> list[Route]:
         """INVARIANT: only the patterns that knock have a way to the agent; `direct` has no chat here at all."""
@@ -177,6 +178,7 @@ class GatewayHouse:
             settings.agent,
             agent_arn=arn(settings, settings.agent.name),
             titles_arn=arn(settings, TITLES_AGENT),
+            turns_per_user=settings.front_door.concurrent_turns,
         )
         self._chat = ChatService(stores.turns, stores.conversations, self._invoker(), options, time.time)
         history = ConversationsService(stores.conversations)

@@ -16,7 +16,7 @@ from doorward.identity.discovery import CachedDiscovery, ProviderMetadata
 from doorward.identity.fetch import HttpFetch
 from doorward.identity.key_files import load_or_create_random, load_or_create_sign_in_keys
 from doorward.identity.keys_source import HttpKeySource, KeyAges, KeySource, StaticKeySource
-from doorward.identity.tokens import UserTokenVerifier
+from doorward.identity.tokens import IdTokenVerifier, UserTokenVerifier
 from doorward.model.secret import Secret
 from doorward.model.settings import Settings
 from doorward.ports.ledger import Ledger
@@ -34,9 +34,15 @@ class Issuing(Struct, frozen=True, kw_only=True):
 
     issuer: str
     verifier: UserTokenVerifier
-    id_tokens: UserTokenVerifier
+    id_tokens: IdTokenVerifier
+    keys: KeySource
     discover: Discover
     embedded: SignIn | None
+
+    async def close(self) -> None:
+        """Give up what is being fetched from the issuer."""
+        if isinstance(self.keys, HttpKeySource):
+            await self.keys.aclose()
 
     def routes(self) -> list[Route]:
         """The embedded sign-in's routes; none with an outside issuer."""
@@ -58,13 +64,13 @@ def issuing(settings: Settings, stores: GatewayStores, http: aiohttp.ClientSessi
         fetch = HttpFetch(http)
         keys = issuer_keys(settings, fetch)
         discover = CachedDiscovery(issuer(settings), fetch, time.time).metadata
-    rules = rules_of(
-        settings.sign_in, issuer=issuer(settings), clients=frozenset({settings.sign_in.client_id}), id_tokens=True
-    )
+    own_client = settings.sign_in.client_id
+    rules = rules_of(settings.sign_in, issuer=issuer(settings), clients=frozenset({own_client}))
     return Issuing(
         issuer=issuer(settings),
         verifier=user_tokens(settings, keys),
-        id_tokens=UserTokenVerifier(rules, keys, time.time),
+        id_tokens=IdTokenVerifier(rules, own_client, keys, time.time),
+        keys=keys,
         discover=discover,
         embedded=embedded,
     )

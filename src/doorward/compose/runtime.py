@@ -16,7 +16,8 @@ from doorward.compose.serving import Served, serve_until, traced
 from doorward.compose.settings import environment_of
 from doorward.http.protocol import strict_protocol
 from doorward.identity.fetch import HttpFetch
-from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload
+from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload, load_turn_public_key
+from doorward.identity.keys_source import HttpKeySource
 from doorward.identity.turn_tokens import SignedTurnTokens, TurnTokenReader
 from doorward.model.principals import Workload
 from doorward.model.settings import Settings
@@ -37,9 +38,10 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
         environment=environment_of(settings.agent.pass_environment),
     )
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+    keys = issuer_keys(settings, HttpFetch(http))
     try:
         await host.start()
-        door = _door(settings, stores, host, http)
+        door = _door(settings, stores, host, keys)
         served = (
             Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
             Served(operator_app, listeners["operator"], strict_protocol()),
@@ -53,11 +55,12 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
         )
     finally:
         await host.close()
+        await keys.aclose()
         await http.close()
         stores.close()
 
 
-def _door(settings: Settings, stores: RuntimeStores, host: RuntimeHost, http: aiohttp.ClientSession) -> AgentDoor:
+def _door(settings: Settings, stores: RuntimeStores, host: RuntimeHost, keys: HttpKeySource) -> AgentDoor:
     parts = Parts(
         settings=settings.agent,
         agents=frozenset({settings.agent.name, TITLES_AGENT}),
@@ -67,12 +70,11 @@ def _door(settings: Settings, stores: RuntimeStores, host: RuntimeHost, http: ai
         clock=time.time,
     )
     if settings.pattern in _USER_PATTERNS:
-        return _for_users(settings, parts, http)
+        return _for_users(settings, parts, keys)
     return _for_workloads(settings, parts, stores.replay)
 
 
-def _for_users(settings: Settings, parts: Parts, http: aiohttp.ClientSession) -> AgentDoor:
-    keys = issuer_keys(settings, HttpFetch(http))
+def _for_users(settings: Settings, parts: Parts, keys: HttpKeySource) -> AgentDoor:
     origins = (settings.gateway.public_url,) if settings.pattern == "direct" else ()
     return user_door(parts, verifier=user_tokens(settings, keys), for_users=(settings.agent.name,), origins=origins)
 
@@ -109,10 +111,10 @@ def _configured(settings: Settings) -> Iterator[WorkloadKey]:
 
 def _turn_tokens(settings: Settings) -> TurnTokens:
     """INVARIANT: where services mint turn tokens, this process holds only the public half of their key."""
-    key = load_or_create_turn_key(Places(settings).keys)
+    keys = Places(settings).keys
     if settings.pattern in _USER_PATTERNS:
-        return SignedTurnTokens(deployment(settings), key, time.time)
-    return TurnTokenReader(deployment(settings), [key.public_key()], time.time)
+        return SignedTurnTokens(deployment(settings), load_or_create_turn_key(keys), time.time)
+    return TurnTokenReader(deployment(settings), [load_turn_public_key(keys)], time.time)
 
 
 def _protocol(settings: Settings) -> type:

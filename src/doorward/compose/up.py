@@ -26,7 +26,7 @@ from doorward.compose.safety import require_safe, twins
 from doorward.compose.settings import Loaded
 from doorward.compose.supervisor import Plan, Supervisor
 from doorward.errors import ConfigurationError
-from doorward.identity.key_files import load_or_create_workload
+from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload
 from doorward.model.chat import JsonObject
 from doorward.model.settings import Settings
 
@@ -42,7 +42,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
     settings = with_addresses(
         loaded.settings, gateway_port=port_of(gateway["front_door"]), agent_port=port_of(runtime["agent_door"])
     )
-    Places(settings)
+    load_or_create_turn_key(Places(settings).keys)  # the runtime gets to see its public half only
     plans = [_plan("runtime", settings, runtime), _plan("gateway", settings, gateway)]
     supervisor = Supervisor(plans, say=say, grace=settings.gateway.shutdown_grace + 3)
     loop = asyncio.get_running_loop()
