@@ -1,4 +1,6 @@
-"""The query is closed: a parameter that the route does not name is refused, so none is silently without effect."""
+"""The query is closed: a parameter that the route does not name is refused, so none is silently without effect.
+
+A route that names ``*`` takes others too: an OAuth client must ignore what it does not know (RFC 6749 4.1.2)."""
 
 from doorward.errors import InvalidInput
 from doorward.front_door.check import Answer, Tools
@@ -19,6 +21,6 @@ class Query:
             unknown = visit.query().keys() - set(visit.route.query)
         except InvalidInput as error:
             return Deny(code=error.code, detail=error.message, status=error.status)
-        if unknown:
+        if unknown and "*" not in visit.route.query:
             return Deny(code="unknown_parameter", detail="The query has an unknown parameter.", status=400)
         return None

@@ -26,10 +26,11 @@ class Route(Struct, frozen=True, kw_only=True):
     `path` is a template like ``/api/turns/{turn_id}/events``. `body` is the msgspec Struct a JSON body must fit
     (closed: ``forbid_unknown_fields=True``), `form` the names of the fields of an urlencoded one; without either a body
     is refused. `body_limit` in bytes. `prompt` names the body fields that are prompt text, which the filter does not
-    read. `query` names the query parameters, which are closed too. `turn` and `stream` mark what the concurrency
-    limits count; `recorded` says whether its verdicts go to the ledger; `cookie` whether a browser session opens it.
-    `csrf` False is for form posts and token endpoints with protection of their own. `summary` and `responses`
-    (status -> msgspec type, None, or a media type) feed ``/openapi.json``; `hidden` keeps a route out of it.
+    read. `query` names the query parameters, which are closed too unless one of the names is ``*``. `turn` and
+    `stream` mark what the concurrency limits count; `recorded` says whether its verdicts go to the ledger; `cookie`
+    whether a browser session opens it. `csrf` False is for form posts and token endpoints with protection of their
+    own. `summary` and `responses` (status -> msgspec type, None, or a media type) feed ``/openapi.json``; `hidden`
+    keeps a route out of it.
     """
 
     method: str

@@ -130,6 +130,7 @@ class Handlers:
             Route(method="POST", path="/api/wait", handler=self.wait, access=user, turn=True),
             Route(method="GET", path="/api/stream", handler=self.stream, access=user, stream=True),
             Route(method="GET", path="/api/admin", handler=self.echo, access=operator),
+            Route(method="GET", path="/open", handler=self.echo, access=public, query=("code", "*")),
             Route(method="GET", path="/broken", handler=self.broken, access=public),
             Route(method="GET", path="/breaking", handler=self.breaking, access=public),
             Route(method="GET", path="/breaking-file", handler=self.breaking_file, access=public),

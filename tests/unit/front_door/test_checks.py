@@ -205,3 +205,9 @@ async def test_hosts_that_are_not_ours_are_not_answered() -> None:
             assert (reply.status, reply.code) == (421, "host_not_allowed")
         for host in ("Host: LOCALHOST:99", "Host: [::1]:80", "Host: 127.0.0.1"):
             assert (await rig.request("GET", "/", host)).status == 200
+
+
+async def test_a_route_with_an_open_query_takes_parameters_it_does_not_name_but_none_twice() -> None:
+    async with front_door() as rig:
+        assert (await rig.request("GET", "/open?code=1&session_state=2")).status == 200
+        assert (await rig.request("GET", "/open?code=1&code=2")).code == "duplicate_parameter"
