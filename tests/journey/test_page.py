@@ -4,11 +4,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from tests.journey.house import House
+from tests.journey.house import House, running_house
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -77,6 +78,7 @@ def test_a_person_signs_in_talks_and_finds_the_conversation_again(browser: Brows
         answer = page.locator(".message.assistant").last
         expect(answer.locator(".text").first).not_to_be_empty()
         expect(answer).to_contain_text("rehearsal model, no language model")
+        expect(page.locator("#title")).to_contain_text("What time is it")
         expect(answer.locator("details.tool summary")).to_contain_text("Tool:")
         expect(page.locator("#problem")).to_be_hidden()
         page.reload()
@@ -155,6 +157,32 @@ def test_every_control_has_a_name(browser: Browser, house: House) -> None:
             ).map((item) => item.outerHTML)"""
         )
     assert nameless == []
+
+
+SLOW_AGENT = """
+import asyncio
+
+async def stream(message):
+    yield "one moment"
+    await asyncio.sleep(600)
+"""
+
+
+def test_an_answer_is_stopped_and_what_was_said_is_kept(browser: Browser, tmp_path: Path) -> None:
+    agent = tmp_path / "slow.py"
+    agent.write_text(SLOW_AGENT)
+    with running_house(tmp_path / "house", "--agent", f"{agent}:stream") as house, opened(browser, house) as page:
+        sign_in(page, house)
+        page.get_by_label("Message", exact=True).fill("Take your time")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator(".message.assistant .text")).to_have_text("one moment", timeout=WAIT)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".message.assistant .mark.bad")).to_contain_text("did not finish")
+        expect(page.get_by_role("button", name="Send")).to_be_enabled()
+        page.reload()
+        page.locator("#conversation-list button").first.click()
+        expect(page.locator(".message.assistant")).to_contain_text("one moment")
+        expect(page.locator(".message.assistant")).to_contain_text("not whole")
 
 
 def test_the_page_talks_in_each_pattern(browser: Browser, house_of_each_pattern: House) -> None:

@@ -6,7 +6,8 @@ import { frames, parsed, understood } from "/assets/events.js";
 import { at, Bubble, element, problem, show, state } from "/assets/view.js";
 
 let config = null;
-let open = { id: null, name: "", earlier: null }; // the conversation on the screen
+const UNNAMED = "New conversation";
+let open = { id: null, name: UNNAMED, earlier: null }; // the conversation on the screen
 let running = null; // the turn in progress: {turnId, abort, conversation}
 let listCursor = null;
 let opening = 0; // counts openings, so that a late answer cannot land in another conversation
@@ -64,7 +65,7 @@ function wire() {
   at("more").addEventListener("click", () => attempt(() => list(listCursor)));
   at("earlier").addEventListener("click", () => attempt(earlier));
   at("menu").addEventListener("click", () => menu(!at("conversations").classList.contains("open")));
-  at("compose").addEventListener("submit", (event) => { event.preventDefault(); attempt(send); });
+  at("compose").addEventListener("submit", (event) => { event.preventDefault(); problem(""); attempt(send); });
   at("message").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); at("compose").requestSubmit(); }
   });
@@ -78,7 +79,6 @@ function wire() {
 }
 
 async function attempt(action) {
-  problem("");
   try {
     await action();
   } catch (error) {
@@ -110,12 +110,13 @@ async function list(cursor = null) {
     button.dataset.id = conversation.session_id;
     button.addEventListener("click", () => attempt(() => read(conversation)));
     const item = element("li");
+    if (conversation.session_id === open.id) open.name = conversation.conversation_name;
     item.append(button);
     at("conversation-list").append(item);
   }
   listCursor = page.next_cursor;
   show("more", listCursor !== null);
-  current();
+  titled();
 }
 
 function current() {
@@ -124,8 +125,9 @@ function current() {
   }
 }
 
-function begin(conversation = { session_id: null, conversation_name: "New conversation" }) {
+function begin(conversation = { session_id: null, conversation_name: UNNAMED }) {
   opening += 1;
+  problem("");
   leave();
   open = { id: conversation.session_id, name: conversation.conversation_name, earlier: null };
   at("messages").replaceChildren();
@@ -197,6 +199,7 @@ async function send() {
   const answer = new Bubble("assistant", { rehearsal: config.rehearsal });
   at("messages").append(mine.root, answer.root);
   at("message").value = "";
+  const first = open.id === null;
   try {
     await follow(turn, message, answer);
   } catch (error) {
@@ -205,6 +208,7 @@ async function send() {
   } finally {
     if (running === turn) { running = null; busy(false); }
     if (hasHistory()) attempt(() => list());
+    if (hasHistory() && first) setTimeout(() => attempt(() => list()), 2000); // by then a model may have named it
   }
 }
 
@@ -213,7 +217,7 @@ async function follow(turn, message, answer) {
   if (turn.conversation !== opening) return;
   turn.turnId = response.headers.get("x-turn-id");
   open.id = open.id || response.headers.get("x-session-id");
-  if (open.name === "New conversation") open.name = message.slice(0, 60);
+  if (open.name === UNNAMED) open.name = message.slice(0, 60);
   titled();
   let finished = await pour(response, turn, answer);
   for (let tries = 0; hasHistory() && !finished && tries < 5; tries += 1) finished = await again(turn, answer);
