@@ -51,6 +51,10 @@ def headers_for(worker: WorkerProcess, invocation: Invocation, caller: Principal
     return headers
 
 
+class NotSent(AgentUnreachable):
+    """There was no connection, so nothing ran: another worker may be tried."""
+
+
 class WorkerChunks(AsyncGenerator[bytes, None]):
     """The body of an answer. Closing it hangs up, which cancels the run in the worker.
 
@@ -59,8 +63,15 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, invocation: Invocation, end: Callable[[Invocation], None], limit: int
+        self,
+        worker: WorkerProcess,
+        response: aiohttp.ClientResponse,
+        invocation: Invocation,
+        *,
+        end: Callable[[Invocation], None],
+        limit: int,
     ) -> None:
+        self._worker = worker
         self._response = response
         self._invocation = invocation
         self._end = end
@@ -75,7 +86,7 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
             chunk = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             self._finish()
-            raise failure(self._invocation, error) from None
+            raise failure(self._worker, self._invocation, error) from None
         except asyncio.CancelledError:
             self._finish()
             raise
@@ -114,10 +125,11 @@ def aborted(invocation: Invocation) -> DoorwardError:
     return AgentFailed("The session was stopped.", code="session_stopped")
 
 
-def failure(invocation: Invocation, error: BaseException) -> DoorwardError:
-    """What a broken connection means."""
+def failure(worker: WorkerProcess, invocation: Invocation, error: BaseException) -> DoorwardError:
+    """What a broken connection means. The worker is asked how it is before it is given more."""
     if invocation.aborted:
         return aborted(invocation)
+    worker.suspect = True
     log.warning("agent_broke_off", agent=invocation.key.agent, error=type(error).__name__)
     return AgentUnreachable("The agent broke off.")
 
@@ -127,17 +139,19 @@ async def post(
 ) -> aiohttp.ClientResponse:
     """Send and wait for the head of the answer; ended by `Invocation.abort`. Raises what `WorkerChunks` raises."""
     try:
-        async with asyncio.timeout_at(invocation.deadline) as scope:
+        async with asyncio.timeout(None) as scope:
             loop = asyncio.get_running_loop()
             invocation.hang_up = lambda: scope.reschedule(loop.time())
             return await worker.exchange.post(
                 f"http://worker{path}", data=io.BytesIO(body), headers=headers, allow_redirects=False
             )
     except TimeoutError:
-        invocation.aborted = invocation.aborted or "timeout"
         raise aborted(invocation) from None
+    except aiohttp.ClientConnectorError:
+        worker.suspect = True
+        raise NotSent("The agent is not running.") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise failure(invocation, error) from None
+        raise failure(worker, invocation, error) from None
     finally:
         invocation.hang_up = None
 

@@ -15,9 +15,9 @@ from doorward.model.principals import Principal
 from doorward.model.settings import AgentSettings
 from doorward.ports.agent import CheckpointStore
 from doorward.runtime.agent_file import agent_file
-from doorward.runtime.exchange import WorkerChunks, aborted, headers_for, post, refuse_failure, reply
+from doorward.runtime.exchange import NotSent, WorkerChunks, aborted, headers_for, post, refuse_failure, reply
 from doorward.runtime.keeper import WorkerKeeper
-from doorward.runtime.process import WorkerPlan, WorkerProcess
+from doorward.runtime.process import WorkerPlan
 from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
@@ -100,15 +100,19 @@ class RuntimeHost:
         key = SessionKey(owner_of(caller), agent, call.session_id)
         invocation = self._invocations.begin(key, self._settings.turn_timeout)
         try:
-            worker = await self._router.worker_for(key).worker(deadline=invocation.deadline)
-            return await self._run(worker, path, invocation, (caller, call))
+            keeper = self._router.worker_for(key)
+            try:
+                return await self._run(keeper, path, invocation, (caller, call))
+            except NotSent:
+                return await self._run(keeper, path, invocation, (caller, call))
         except BaseException:
             self._invocations.end(invocation)
             raise
 
     async def _run(
-        self, worker: WorkerProcess, path: str, invocation: Invocation, asked: tuple[Principal, AgentCall]
+        self, keeper: WorkerKeeper, path: str, invocation: Invocation, asked: tuple[Principal, AgentCall]
     ) -> AgentReply:
+        worker = await keeper.worker(deadline=invocation.deadline)
         if invocation.aborted:
             raise aborted(invocation)
         caller, call = asked
@@ -116,7 +120,9 @@ class RuntimeHost:
         AGENT_RUNS.labels(invocation.key.agent).inc()
         response = await post(worker, path, headers, call.payload, invocation)
         await refuse_failure(response, invocation.key.agent)
-        chunks = WorkerChunks(response, invocation, self._invocations.end, self._settings.max_response_bytes)
+        chunks = WorkerChunks(
+            worker, response, invocation, end=self._invocations.end, limit=self._settings.max_response_bytes
+        )
         return reply(response, call, chunks)
 
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:

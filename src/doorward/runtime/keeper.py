@@ -12,6 +12,7 @@ log = structlog.get_logger()
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 STEADY_SECONDS = 10.0
+DYING_SECONDS = 1.0
 
 
 class WorkerKeeper:
@@ -48,7 +49,7 @@ class WorkerKeeper:
 
     async def worker(self, *, deadline: float) -> WorkerProcess:
         """The worker, or the next one if it is being restarted. `AgentUnreachable` after `deadline` (loop time)."""
-        if (worker := self.serving()) is not None:
+        if (worker := self.serving()) is not None and await _holds(worker):
             return worker
         if self._closing:
             raise AgentUnreachable("The runtime is shutting down.")
@@ -83,3 +84,18 @@ class WorkerKeeper:
                 continue
             self._up.set()
             log.warning("worker_restarted", pid=self._worker.pid)
+
+
+async def _holds(worker: WorkerProcess) -> bool:
+    """Whether a worker can be given work. `AgentUnreachable` when it lives but does not answer."""
+    if not worker.suspect:
+        return True
+    if await worker.ping() is not None:
+        worker.suspect = False
+        return True
+    try:
+        async with asyncio.timeout(DYING_SECONDS):
+            await worker.process.wait()
+    except TimeoutError:
+        raise AgentUnreachable("The agent does not answer.") from None
+    return False

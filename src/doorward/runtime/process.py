@@ -57,13 +57,15 @@ def socket_of(scratch: Path) -> str:
 
 
 class WorkerProcess:
-    """A running worker. `exchange` is the HTTP session on its socket; `secret` opens the worker."""
+    """A running worker. `exchange` is the HTTP session on its socket; `secret` opens the worker;
+    `suspect` is set when a connection to it broke."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, scratch: Path, secret: Secret, tasks: list[asyncio.Task[None]]
     ) -> None:
         self.process = process
         self.secret = secret
+        self.suspect = False
         self.socket_path = socket_of(scratch)
         self.exchange = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(path=self.socket_path, limit=0, keepalive_timeout=300),

@@ -58,7 +58,9 @@ class Invocation:
 
     def abort(self, reason: str) -> None:
         """End it from outside: the connection to the worker is closed, which cancels the run there."""
-        self.aborted = self.aborted or reason
+        if self.aborted:
+            return
+        self.aborted = reason
         if self.hang_up is not None:
             self.hang_up()
 

@@ -42,13 +42,13 @@ def weather(place: str) -> str:
         forecast = fetch(f"{WEATHER}/points/{point}")["properties"]["forecast"]
         now = fetch(forecast)["properties"]["periods"][0]
         return f"{now['name']} in {place}: {now['detailedForecast']}"
-    except (httpx.HTTPError, LookupError, TypeError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, LookupError, TypeError, ValueError):
         return f"The National Weather Service could not be asked about {place}; I do not know the weather there."
 
 
 def fetch(url: str) -> dict[str, Any]:
     """JSON from the weather service and nobody else, even if one of its answers names another address."""
-    if not url.startswith(f"{WEATHER}/"):
+    if not str(url).startswith(f"{WEATHER}/"):
         raise ValueError("not an address of the weather service")
     answer: dict[str, Any] = httpx.get(url, headers=HEADERS, timeout=5).raise_for_status().json()
     return answer

@@ -35,7 +35,7 @@ def main() -> None:
         shim = _shim(config)
     except AgentFileError as error:
         _report(config, WorkerReport(kind=error.kind, file=error.file, line=error.line, message=error.message))
-        sys.exit(1)
+        os._exit(1)
     code = _run(shim, config)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -92,6 +92,8 @@ class RehearsalChatModel(BaseChatModel):
             await asyncio.sleep(STEP_SECONDS)
         for chunk in _chunks(reply, messages):
             yield chunk
+            # As with a real model, other runs go on between two words.
+            await asyncio.sleep(0)
 
 
 def _reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Reply:
