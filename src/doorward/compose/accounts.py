@@ -20,12 +20,13 @@ from doorward.sign_in.tokens import Grant
 from doorward.stores.sqlite.open import GatewayStores, open_gateway
 
 T = TypeVar("T")
+Act = Callable[[GatewayStores, SignIn], Awaitable[T]]
 
 
 async def add_user(settings: Settings, username: str, password: str, *, email: str, roles: frozenset[str]) -> Account:
     """`InvalidInput`, `Conflict` (``username_taken``)."""
 
-    async def act(sign_in: SignIn) -> Account:
+    async def act(_: GatewayStores, sign_in: SignIn) -> Account:
         return await sign_in.accounts.add(username, password, email=email, roles=roles)
 
     return await _recorded(settings, "user add", username, act)
@@ -39,21 +40,28 @@ async def list_users(settings: Settings) -> list[Account]:
 async def disable_user(settings: Settings, username: str, *, disabled: bool) -> None:
     """Disable or enable. Disabling ends everything of the user's at once. `NotFound`."""
     action = "user disable" if disabled else "user enable"
-    await _recorded(settings, action, username, lambda sign_in: sign_in.accounts.disable(username, disabled=disabled))
+    await _recorded(
+        settings, action, username, lambda _, sign_in: sign_in.accounts.disable(username, disabled=disabled)
+    )
 
 
 async def set_password(settings: Settings, username: str, password: str) -> None:
-    """`NotFound`, `InvalidInput`."""
-    await _recorded(
-        settings, "user passwd", username, lambda sign_in: sign_in.accounts.set_password(username, password)
-    )
+    """Replace it, and end every session of the user. `NotFound`, `InvalidInput`."""
+
+    async def act(stores: GatewayStores, sign_in: SignIn) -> None:
+        await sign_in.accounts.set_password(username, password)
+        account = await stores.accounts.by_username(username)
+        if account is not None:
+            await stores.sessions.delete_subject(sign_in.issuer, account.subject)
+
+    await _recorded(settings, "user passwd", username, act)
     forget_password(settings, username)
 
 
 async def access_token(settings: Settings, username: str) -> str:
     """An access token as a program would get it by signing in. `NotFound` for an unknown or disabled user."""
 
-    async def act(sign_in: SignIn) -> str:
+    async def act(_: GatewayStores, sign_in: SignIn) -> str:
         found = next((item for item in await sign_in.accounts.list() if item.username == username), None)
         if found is None or found.disabled:
             raise NotFound(f"There is no user {username} who may sign in.", code="user_not_found")
@@ -68,7 +76,7 @@ def random_password() -> str:
     return secrets.token_urlsafe(15)
 
 
-async def _recorded(settings: Settings, action: str, username: str, act: Callable[[SignIn], Awaitable[T]]) -> T:
+async def _recorded(settings: Settings, action: str, username: str, act: Act[T]) -> T:
     """What an operator does on the command line stands in the ledger, before it is done."""
 
     async def recorded(stores: GatewayStores, sign_in: SignIn) -> T:
@@ -83,12 +91,12 @@ async def _recorded(settings: Settings, action: str, username: str, act: Callabl
                 at=time.time(),
             )
         )
-        return await act(sign_in)
+        return await act(stores, sign_in)
 
     return await _with_sign_in(settings, recorded)
 
 
-async def _with_sign_in(settings: Settings, act: Callable[[GatewayStores, SignIn], Awaitable[T]]) -> T:
+async def _with_sign_in(settings: Settings, act: Act[T]) -> T:
     if not is_embedded(settings):
         raise ConfigurationError(
             f"Users are kept by {issuer(settings)}, not here: this works with the embedded sign-in only.",
