@@ -106,7 +106,12 @@ class SignInSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     refresh_token_ttl: Annotated[Seconds, note("Seconds a refresh token lives.")] = 30 * 86400.0
     session_ttl: Annotated[Seconds, note("Seconds a browser session lives.")] = 12 * 3600.0
     open_sign_up: Annotated[bool, note("Whether anybody may make an account (embedded sign-in).")] = False
-    attempts: Annotated[Count, note("Failed sign-ins per user name or address before a pause.")] = 5
+    attempts: Annotated[
+        Count,
+        note(
+            "Failed sign-ins of one user from one address before a pause; one address gets 4 times, one user name 10 times that."
+        ),
+    ] = 5
     attempts_window: Annotated[Seconds, note("Seconds over which failed sign-ins count, and of the pause.")] = 300.0
 
 
