@@ -11,7 +11,8 @@ from doorward.errors import InvalidInput
 T = TypeVar("T")
 
 MAX_DEPTH = 32
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# Possessive, and an unfinished string runs to the end: the time stays linear whatever is sent.
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _PLACE = re.compile(r"at `(\$[^`]{0,200})`")
 
 
