@@ -75,8 +75,9 @@ class Answers:
             name == b"content-type" and value.startswith(b"text/event-stream") for name, value in response.headers
         )
         last, gone = b"", False
+        end = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as end:
+            async with end:
                 watcher = asyncio.create_task(_watch(visit, end))
                 try:
                     self._track(end, events)

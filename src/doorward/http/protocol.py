@@ -44,6 +44,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
     """One connection. `limits` belongs to the class that `strict_protocol` makes."""
 
     limits: ClassVar[ProtocolLimits] = ProtocolLimits()
+    parser: httptools.HttpRequestParser
 
     def __init__(
         self,
