@@ -34,7 +34,7 @@ def form_poster(http: aiohttp.ClientSession) -> PostForm:
                 while len(body) <= _MAX_ANSWER and not response.content.at_eof():
                     body += await response.content.read(_MAX_ANSWER + 1)
         except (aiohttp.ClientError, TimeoutError):
-            raise StoreUnavailable("The issuer did not answer.", code="issuer_unavailable") from None
+            raise StoreUnavailable("The issuer did not answer.", code="issuer_unreachable") from None
         return response.status, _json_object(body)
 
     return post_form

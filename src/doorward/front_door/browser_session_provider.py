@@ -29,7 +29,7 @@ class Provider(Struct, frozen=True, kw_only=True):
 
     `discover` gives its metadata and keeps it for a while (`identity.discovery.CachedDiscovery.metadata`).
     `post_form(url, fields, auth)` posts a form and gives status and JSON object; `auth` is (client id, secret) for HTTP
-    Basic. Both raise `StoreUnavailable` (``issuer_unavailable``) when there is no answer. `id_tokens` verifies an ID
+    Basic. Both raise `StoreUnavailable` (``issuer_unreachable``) when there is no answer. `id_tokens` verifies an ID
     token for `client_id`: signature, ``iss``, ``aud``, times (`identity.tokens.UserTokenVerifier` with rules for ID
     tokens whose only client is ours). `scope` may have to name ``offline_access`` to get a refresh token.
     """
