@@ -108,9 +108,7 @@ class SignInSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     open_sign_up: Annotated[bool, note("Whether anybody may make an account (embedded sign-in).")] = False
     attempts: Annotated[
         Count,
-        note(
-            "Failed sign-ins of one user from one address before a pause; one address gets 4 times, one user name 10 times that."
-        ),
+        note("Failed sign-ins of a user from one address before a pause; an address gets 4, a name 10 times that."),
     ] = 5
     attempts_window: Annotated[Seconds, note("Seconds over which failed sign-ins count, and of the pause.")] = 300.0
 
