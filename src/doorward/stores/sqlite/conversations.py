@@ -94,8 +94,8 @@ class SqliteConversations:
             return Page([])
         return Page(
             [_message(session_id, row) for row in found],
-            self._cursors.make(Place(0, last), *scope) if last < count else None,
-            self._cursors.make(Place(0, first, backwards=True), *scope) if first > 1 else None,
+            self._cursors.make(Place(0.0, last), *scope) if last < count else None,
+            self._cursors.make(Place(0.0, first, backwards=True), *scope) if first > 1 else None,
         )
 
     def _conversations(self, rows: list[Row], limit: int, *scope: str) -> Page[Conversation]:

@@ -35,7 +35,8 @@ class Cursors:
 
     def make(self, place: Place, *scope: str) -> str:
         """A cursor for this place of the list that `scope` names (kind, owner, ...)."""
-        body = msgspec.msgpack.encode(place)
+        # As a float also when it is a whole number: `read` makes the cursor anew, and it must be the same.
+        body = msgspec.msgpack.encode(Place(float(place.order), place.key, place.backwards))
         return base64.urlsafe_b64encode(self._mac(body, scope) + body).rstrip(b"=").decode("ascii")
 
     def read(self, cursor: str, *scope: str) -> Place:

@@ -1,0 +1,224 @@
+"""The contract of `TurnStore`."""
+
+import asyncio
+
+import msgspec
+import pytest
+from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
+
+from doorward.errors import Conflict, DoorwardError
+from doorward.model.chat import MessageStatus, Turn, TurnStatus, Usage
+from doorward.stores.sqlite.open import GatewayStores
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_beginning_stores_the_message_the_turn_and_its_first_event_at_once(gateway: GatewayStores) -> None:
+    turn = new_turn()
+
+    begun = await gateway.turns.begin(turn)
+
+    assert begun == Turn(id=turn.turn_id, session_id="first", owner=ANNA, status=TurnStatus.RUNNING, started_at=turn.at)
+    assert await gateway.turns.get(ANNA, turn.turn_id) == begun
+    assert await gateway.turns.events(turn.turn_id, after=0, limit=9) == list(events(1, turn.first_event))
+    (message,) = (await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)).items
+    assert (message.id, message.role, message.content, message.position) == (
+        turn.message_id,
+        "user",
+        turn.message,
+        1,
+    )
+    conversation = await gateway.conversations.get(ANNA, "first")
+    assert conversation is not None
+    assert (conversation.name, conversation.renamed, conversation.message_count) == ("The time", False, 1)
+
+
+async def test_of_many_turns_begun_at_once_in_one_conversation_one_wins(gateway: GatewayStores) -> None:
+    results = await asyncio.gather(*(gateway.turns.begin(new_turn()) for _ in range(20)), return_exceptions=True)
+
+    refused = [result for result in results if isinstance(result, Conflict)]
+    assert len(refused) == 19
+    assert {error.code for error in refused} == {"turn_active"}
+    assert len((await gateway.conversations.messages(ANNA, "first", limit=99, cursor=None)).items) == 1
+
+
+async def test_turns_of_different_conversations_and_owners_run_side_by_side(gateway: GatewayStores) -> None:
+    await gateway.turns.begin(new_turn("one"))
+    await gateway.turns.begin(new_turn("two"))
+    await gateway.turns.begin(new_turn("one", owner=BORIS))
+
+
+async def test_a_turn_id_that_is_taken_is_refused_and_leaves_nothing(gateway: GatewayStores) -> None:
+    turn = new_turn("one")
+    await gateway.turns.begin(turn)
+
+    with pytest.raises(Conflict):
+        await gateway.turns.begin(msgspec.structs.replace(turn, session_id="two"))
+
+    assert await gateway.conversations.get(ANNA, "two") is None
+
+
+async def test_finishing_stores_events_answer_outcome_and_usage_at_once(gateway: GatewayStores) -> None:
+    turn = new_turn()
+    await gateway.turns.begin(turn)
+    usage = Usage(model="rehearsal", input_tokens=12, output_tokens=34)
+
+    await gateway.turns.finish(result_of(turn, at=1003.0, events=events(2, b'{"type":"RUN_FINISHED"}'), usage=usage))
+
+    ended = await gateway.turns.get(ANNA, turn.turn_id)
+    assert ended is not None
+    assert (ended.status, ended.finished_at, ended.error_code, ended.usage) == (
+        TurnStatus.COMPLETED,
+        1003.0,
+        None,
+        usage,
+    )
+    page = await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)
+    assert [(message.role, message.content, message.turn_id) for message in page.items] == [
+        ("user", turn.message, turn.turn_id),
+        ("assistant", "It is noon.", turn.turn_id),
+    ]
+    assert len(await gateway.turns.events(turn.turn_id, after=0, limit=9)) == 2
+
+
+async def test_finishing_again_changes_nothing(gateway: GatewayStores) -> None:
+    turn = new_turn()
+    await gateway.turns.begin(turn)
+    await gateway.turns.finish(result_of(turn))
+    before = await gateway.turns.get(ANNA, turn.turn_id)
+
+    await gateway.turns.finish(
+        result_of(turn, status=TurnStatus.FAILED, content="Other", at=2000.0, events=events(2, b"{}"))
+    )
+
+    assert await gateway.turns.get(ANNA, turn.turn_id) == before
+    assert len((await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)).items) == 2
+    (day,) = await gateway.usage.by_day(ANNA, days=1, today="1970-01-01")
+    assert day.turns == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "stored"),
+    [
+        (TurnStatus.FAILED, "", True),
+        (TurnStatus.FAILED, "Half", True),
+        (TurnStatus.CANCELLED, "Half", True),
+        (TurnStatus.CANCELLED, "", False),
+    ],
+)
+async def test_an_answer_is_kept_when_it_has_content_or_failed(
+    gateway: GatewayStores, status: TurnStatus, content: str, *, stored: bool
+) -> None:
+    turn = new_turn()
+    await gateway.turns.begin(turn)
+
+    await gateway.turns.finish(
+        result_of(turn, status=status, content=content, message_status=MessageStatus.FAILED, error_code="agent_failed")
+    )
+
+    answers = (await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)).items[1:]
+    assert [(message.content, message.status) for message in answers] == (
+        [(content, MessageStatus.FAILED)] if stored else []
+    )
+
+
+async def test_after_a_turn_has_ended_the_next_one_may_begin(gateway: GatewayStores) -> None:
+    first = new_turn()
+    await gateway.turns.begin(first)
+    await gateway.turns.finish(result_of(first))
+
+    second = await gateway.turns.begin(new_turn())
+
+    assert second.status == TurnStatus.RUNNING
+
+
+async def test_events_are_read_in_order_from_any_number_in_any_amount(gateway: GatewayStores) -> None:
+    turn = new_turn(first_event=b"1")
+    await gateway.turns.begin(turn)
+    await gateway.turns.append_events(turn.turn_id, events(2, b"2", b"3", b"4"))
+    await gateway.turns.append_events(turn.turn_id, [])
+    await gateway.turns.append_events(turn.turn_id, events(5, b"5"))
+    await gateway.turns.finish(result_of(turn, events=events(6, b"6", b"7")))
+    log = events(1, *(str(number).encode() for number in range(1, 8)))
+
+    for after in range(9):
+        for limit in range(9):
+            found = await gateway.turns.events(turn.turn_id, after=after, limit=limit)
+            assert found == list(log[after : after + limit]), (after, limit)
+
+
+async def test_events_of_neighbouring_turns_do_not_mix(gateway: GatewayStores) -> None:
+    turns = [new_turn(f"s{number}", first_event=str(number).encode()) for number in range(3)]
+    for turn in turns:
+        await gateway.turns.begin(turn)
+    await asyncio.gather(
+        *(
+            gateway.turns.append_events(turn.turn_id, events(2, *[f"{number}".encode()] * 3))
+            for number, turn in enumerate(turns)
+        )
+    )
+
+    for number, turn in enumerate(turns):
+        found = await gateway.turns.events(turn.turn_id, after=0, limit=99)
+        assert [event.data for event in found] == [str(number).encode()] * 4
+
+
+@pytest.mark.parametrize("first", [1, 3])
+async def test_events_that_repeat_or_leave_a_gap_are_refused(gateway: GatewayStores, first: int) -> None:
+    turn = new_turn()
+    await gateway.turns.begin(turn)
+
+    with pytest.raises(DoorwardError) as caught:
+        await gateway.turns.append_events(turn.turn_id, events(first, b"{}"))
+
+    assert caught.value.code == "event_out_of_order"
+    assert len(await gateway.turns.events(turn.turn_id, after=0, limit=9)) == 1
+
+
+async def test_an_ended_turn_takes_no_more_events(gateway: GatewayStores) -> None:
+    turn = new_turn()
+    await gateway.turns.begin(turn)
+    await gateway.turns.finish(result_of(turn))
+
+    with pytest.raises(Conflict) as caught:
+        await gateway.turns.append_events(turn.turn_id, events(2, b"{}"))
+
+    assert caught.value.code == "turn_ended"
+
+
+async def test_a_turn_that_a_dead_process_left_ends_as_interrupted_with_the_answer_so_far(
+    gateway: GatewayStores,
+) -> None:
+    turn, done = new_turn("one"), new_turn("two")
+    await gateway.turns.begin(turn)
+    await gateway.turns.begin(done)
+    await gateway.turns.finish(result_of(done))
+    await gateway.turns.append_events(
+        turn.turn_id,
+        events(
+            2,
+            b'{"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}',
+            b'{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"It is "}',
+            b'{"type":"CUSTOM","name":"usage","value":{"model":"m","inputTokens":3,"outputTokens":4}}',
+            b"not json",
+            b'{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"half past"}',
+        ),
+    )
+
+    assert await gateway.turns.interrupt_running(at=1010.0) == 1
+
+    ended = await gateway.turns.get(ANNA, turn.turn_id)
+    assert ended is not None
+    assert (ended.status, ended.error_code, ended.finished_at) == (
+        TurnStatus.INTERRUPTED,
+        "turn_interrupted",
+        1010.0,
+    )
+    assert ended.usage == Usage(model="m", input_tokens=3, output_tokens=4)
+    answer = (await gateway.conversations.messages(ANNA, "one", limit=9, cursor=None)).items[-1]
+    assert (answer.role, answer.content, answer.status) == ("assistant", "It is half past", MessageStatus.PARTIAL)
+    last = (await gateway.turns.events(turn.turn_id, after=0, limit=99))[-1]
+    assert last.sequence == 7
+    assert msgspec.json.decode(last.data)["code"] == "turn_interrupted"
+    assert await gateway.turns.interrupt_running(at=1011.0) == 0
+    assert len((await gateway.conversations.messages(ANNA, "two", limit=9, cursor=None)).items) == 2
