@@ -50,9 +50,33 @@ class House:
 
     def runs(self, agent: str = "hello") -> float:
         """How many invocations reached a worker, by the runtime's own counter."""
-        metrics = httpx2.get(self.environment["metrics"], trust_env=False).text
-        wanted = f'doorward_agent_runs_total{{agent="{agent}"}}'
-        return next((float(line.split()[-1]) for line in metrics.splitlines() if line.startswith(wanted)), 0.0)
+        return self.metric(f'doorward_agent_runs_total{{agent="{agent}"}}')
+
+    def metric(self, sample: str, *, of: str = "runtime") -> float:
+        """The sum of the samples of a process (`gateway` or `runtime`) whose line begins so."""
+        return sum(float(line.split()[-1]) for line in self.metrics(of).splitlines() if line.startswith(sample))
+
+    def metrics(self, of: str) -> str:
+        """All that ``/metrics`` of a process says."""
+        return httpx2.get(self.environment["metrics" if of == "runtime" else "gateway_metrics"], trust_env=False).text
+
+    def pid(self, name: str) -> int:
+        """The process id of `gateway`, `runtime` or `worker` as it runs now, 0 when it does not."""
+        parent = self.pid("runtime") if name == "worker" else self.process.pid
+        wanted = b"doorward.runtime.worker" if name == "worker" else name.encode()
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes().split(b"\0")
+                state, ppid = (entry.parent / "stat").read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue  # it ended while we looked
+            if wanted in words and int(ppid) == parent and state != "Z":
+                return int(entry.parent.name)
+        return 0
+
+    def said(self) -> str:
+        """Everything that the house wrote to its standard output and error so far."""
+        return self.log.read_text(errors="replace")
 
 
 class _Form(HTMLParser):
@@ -116,22 +140,26 @@ def running_house(
     """Start `doorward up` with free ports in `folder`, wait for its ready file, stop it with SIGTERM at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     ready_file, log, data = folder / "ready.json", folder / "house.log", folder / "data"
+    ready_file.unlink(missing_ok=True)  # of a house that was killed
     config_file = folder / "doorward.toml"
     config_file.write_text(config or "")
-    metrics_port = _free_port()
+    metrics_port, gateway_metrics_port = free_port(), free_port()
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
-        "DOORWARD_GATEWAY_OPERATOR_PORT": "0",
+        "DOORWARD_GATEWAY_OPERATOR_PORT": str(gateway_metrics_port),
         "DOORWARD_AGENT_OPERATOR_PORT": str(metrics_port),
         **(environment or {}),
     }
     command = [sys.executable, "-m", "doorward", "up", "--port", "0", "--agent-port", "0", "--data", str(data)]
     command += ["--config", str(config_file), "--ready-file", str(ready_file), *arguments]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables, cwd=folder)
         try:
             ready = _wait_until_ready(ready_file, process, log)
-            metrics = {"metrics": f"http://127.0.0.1:{metrics_port}/metrics"}
+            metrics = {
+                "metrics": f"http://127.0.0.1:{metrics_port}/metrics",
+                "gateway_metrics": f"http://127.0.0.1:{gateway_metrics_port}/metrics",
+            }
             yield House(ready=ready, process=process, log=log, data=data, environment=metrics)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -142,7 +170,8 @@ def running_house(
                 raise
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -3,6 +3,7 @@
 Served by `compose` in the runtime process. It refuses whatever no check has allowed.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -25,11 +26,11 @@ from doorward.agent_door.checks.session import Session
 from doorward.agent_door.checks.signature import Signature, WorkloadKey
 from doorward.agent_door.checks.signed_head import SignedHead
 from doorward.agent_door.checks.user_token import UserToken
-from doorward.agent_door.entries import entry_for
+from doorward.agent_door.entries import DOOR, entry_for
 from doorward.agent_door.hand_over import HandOver, send_whole
 from doorward.agent_door.visit import Check, Operation, Visit
 from doorward.errors import DoorwardError, StoreUnavailable
-from doorward.http.asgi import Receive, Scope, Send
+from doorward.http.asgi import Message, Receive, Scope, Send
 from doorward.http.request import ClientGone, Request
 from doorward.http.response import Response
 from doorward.model.settings import AgentSettings
@@ -38,6 +39,7 @@ from doorward.ports.agent import ReplayStore, Runtime
 from doorward.ports.clock import Clock
 from doorward.ports.identity import TokenVerifier, TurnTokens
 from doorward.ports.ledger import Ledger
+from doorward.telemetry.metrics import count_verdict, observe_request
 
 _log = structlog.get_logger()
 _TURN_TOKEN_GRACE = 60.0
@@ -120,11 +122,24 @@ class AgentDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(Visit(Request(scope, receive)), send)
+            await self._measured(Visit(Request(scope, receive)), send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             raise NotImplementedError(scope["type"])  # how an app tells a server that it has no lifespan
+
+    async def _measured(self, visit: Visit, send: Send) -> None:
+        started, status = time.perf_counter(), 0
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        await self._http(visit, observed)
+        operation = visit.operation.value if visit.operation else "(unknown)"
+        observe_request(DOOR, operation, status, time.perf_counter() - started)
 
     async def _http(self, visit: Visit, send: Send) -> None:
         try:
@@ -135,6 +150,7 @@ class AgentDoor:
             if verdict is None:
                 verdict = await self._walk(self._checks, visit)
             if isinstance(verdict, Allow):
+                count_verdict(DOOR, "allow", verdict.reason)
                 await self._hand_over.serve(visit, send)
                 return
             # INVARIANT: when nobody has allowed it, the answer is no.
@@ -159,6 +175,7 @@ class AgentDoor:
 
     def _recorded(self, visit: Visit, denied: Deny) -> Deny:
         _log.info("agent_door_denied", code=denied.code, request_id=visit.request_id)
+        count_verdict(DOOR, "deny", denied.code)
         try:
             self._ledger.enqueue(entry_for(visit, verdict="deny", code=denied.code, at=self._clock()))
         except StoreUnavailable as error:

@@ -11,6 +11,7 @@ from doorward.agent_door.knock import Knock
 from doorward.compose.first_users import first_users
 from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, arn, deployment
 from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
+from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say
 from doorward.compose.serving import Served, serve_until, traced
@@ -109,6 +110,7 @@ class GatewayHouse:
                 verifier=self.who.verifier,
                 ledger=self._stores.ledger,
                 sessions=self._sessions,
+                observers=(count_request,),
             ),
         )
 

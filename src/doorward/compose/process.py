@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import msgspec
@@ -14,7 +15,8 @@ from doorward.compose.settings import decode_secret, encode_secret
 from doorward.compose.supervisor import EXIT_CONFIGURATION
 from doorward.errors import ConfigurationError
 from doorward.model.chat import JsonObject
-from doorward.model.settings import Settings
+from doorward.model.settings import Settings, TelemetrySettings
+from doorward.telemetry import traces
 from doorward.telemetry.logs import configure_logs
 
 Listeners = dict[str, socket.socket]
@@ -36,12 +38,27 @@ def run(name: str, settings: Settings, listeners: Listeners, say: Say, *, watch_
     # Each process imports its own side only: the gateway must not pay for the runtime, nor the other way round.
     main: Main = import_module(f"doorward.compose.{name}").main
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with _traced(name, settings.telemetry), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(main, settings, listeners, say, watch_stdin))
     except ConfigurationError as error:
         sys.stderr.write(f"doorward {name}: {error.message} [{error.code}]\n")
         return EXIT_CONFIGURATION
     return 0
+
+
+@contextmanager
+def _traced(name: str, settings: TelemetrySettings) -> Iterator[None]:
+    """Sends the spans of this process to the collector, if one is configured, the last ones at the end."""
+    if not settings.otlp_endpoint:
+        yield
+        return
+    # OpenTelemetry is heavy: only who asks for traces loads it.
+    tracer = import_module("doorward.compose.tracing").OtlpTracer(name, settings.otlp_endpoint)
+    traces.use_tracer(tracer)
+    try:
+        yield
+    finally:
+        tracer.close()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

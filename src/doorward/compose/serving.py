@@ -48,7 +48,9 @@ async def serve_until(
 
 
 def traced(name: str, app: App) -> App:
-    """`app` with a span around each request, under the caller's when it sent one."""
+    """`app` with a span around each request, under the caller's when it sent one. Without a tracer, `app` as it is."""
+    if not traces.tracing():
+        return app
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         parent = next(

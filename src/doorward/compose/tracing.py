@@ -11,6 +11,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+# Seconds for one sending with its retries: a collector that is down must not hold up the end of the process.
+_PATIENCE = 2
 
 
 class OtlpTracer:
@@ -18,7 +20,7 @@ class OtlpTracer:
 
     def __init__(self, process: str, endpoint: str) -> None:
         self._provider = TracerProvider(resource=Resource.create({"service.name": f"doorward-{process}"}))
-        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=_PATIENCE)
         self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
         self._tracer = self._provider.get_tracer("doorward")
 
@@ -27,9 +29,14 @@ class OtlpTracer:
         """A span around a block, under `parent` or the current one."""
         context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
         with self._tracer.start_as_current_span(
-            name, context=context, attributes=dict(attributes), record_exception=False, set_status_on_exception=True
-        ):
-            yield
+            name, context=context, attributes=dict(attributes), record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield
+            except BaseException:
+                # INVARIANT: never with the error's text, which may hold what somebody wrote.
+                span.set_status(trace.StatusCode.ERROR)
+                raise
 
     def traceparent(self) -> str | None:
         """The current span as a header."""

@@ -13,6 +13,7 @@ from doorward.front_door.visit import Visit
 from doorward.front_door.where import where
 from doorward.http.asgi import Send
 from doorward.http.response import Headers, Response, problem, problem_of
+from doorward.telemetry.metrics import OPEN_STREAMS
 
 _log = structlog.get_logger()
 _CLOSING = b"event: server_closing\ndata: {}\n\n"
@@ -86,7 +87,7 @@ class Answers:
                 finally:
                     gone = watcher.done()
                     watcher.cancel()
-                    self._open.discard(end)
+                    self._untrack(end)
         except TimeoutError:
             if not end.expired():
                 raise
@@ -103,8 +104,14 @@ class Answers:
         if not events:
             return
         self._open.add(end)
+        OPEN_STREAMS.inc()
         if self._closing:
             end.reschedule(0)
+
+    def _untrack(self, end: asyncio.Timeout) -> None:
+        if end in self._open:
+            self._open.discard(end)
+            OPEN_STREAMS.dec()
 
 
 def _last_words(visit: Visit, error: Exception) -> bytes:

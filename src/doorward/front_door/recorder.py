@@ -11,6 +11,7 @@ from doorward.model.settings import FrontDoorSettings
 from doorward.model.verdicts import Allow, Deny
 from doorward.ports.clock import Clock
 from doorward.ports.ledger import Ledger
+from doorward.telemetry.metrics import count_verdict
 
 _log = structlog.get_logger()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -32,15 +33,16 @@ class Recorder:
 
     def record(self, visit: Visit, verdict: Allow | Deny) -> None:
         """Enqueue the entry. INVARIANT: without it, no method that changes something is allowed."""
+        denied, code = isinstance(verdict, Deny), verdict.code if isinstance(verdict, Deny) else verdict.reason
+        count_verdict("front_door", "deny" if denied else "allow", code)
         if visit.preflight or (visit.route is not None and not visit.route.recorded):
             return
-        denied = isinstance(verdict, Deny)
         if denied and not visit.user_key and not self._strangers.admit(bucket(visit.address)).admitted:
             return
         entry = LedgerEntry(
             door="front_door",
             verdict="deny" if denied else "allow",
-            code=verdict.code if isinstance(verdict, Deny) else verdict.reason,
+            code=code,
             principal=visit.user_key,
             action=visit.action,
             resource="/".join(visit.params.values()),

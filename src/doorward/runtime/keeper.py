@@ -6,6 +6,7 @@ import structlog
 
 from doorward.errors import AgentUnreachable, ConfigurationError
 from doorward.runtime.process import START_SECONDS, WorkerPlan, WorkerProcess, start_worker
+from doorward.telemetry.metrics import WORKER_RESTARTS
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ class WorkerKeeper:
                 log.error("worker_not_restarted", reason=str(error), next_try=pause)  # noqa: TRY400
                 continue
             self._up.set()
+            WORKER_RESTARTS.inc()
             log.warning("worker_restarted", pid=self._worker.pid)
 
 

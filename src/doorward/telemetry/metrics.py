@@ -1,5 +1,7 @@
 """The metrics of a process, in Prometheus' terms. Labels have few values: never a user, an id or a raw path."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
@@ -27,3 +29,23 @@ OPEN_STREAMS = Gauge("doorward_open_streams", "Event streams that are open now."
 TOKENS = Counter("doorward_tokens", "Tokens that models reported.", ["direction"], registry=REGISTRY)
 AGENT_RUNS = Counter("doorward_agent_runs", "Invocations that reached a worker.", ["agent"], registry=REGISTRY)
 WORKER_RESTARTS = Counter("doorward_worker_restarts", "Workers that were started again.", registry=REGISTRY)
+
+
+def count_verdict(door: str, verdict: str, code: str) -> None:
+    """One verdict of a door. `code` is one of the stable codes."""
+    _verdicts(door, verdict, code).inc()
+
+
+def observe_request(door: str, route: str, status: int, seconds: float) -> None:
+    """One answered request. `route` is a template or the name of an operation, never a path as it was sent."""
+    _requests(door, route, status).observe(seconds)
+
+
+@cache  # finding the child of a metric costs more than bumping it
+def _verdicts(door: str, verdict: str, code: str) -> Counter:
+    return VERDICTS.labels(door, verdict, code)
+
+
+@cache
+def _requests(door: str, route: str, status: int) -> Histogram:
+    return REQUESTS.labels(door, route, str(status))

@@ -39,6 +39,11 @@ def use_tracer(tracer: Tracer) -> None:
     _tracer = tracer
 
 
+def tracing() -> bool:
+    """Whether there is a tracer: without one, nothing needs to be wrapped."""
+    return not isinstance(_tracer, NoTracer)
+
+
 def span(
     name: str, *, parent: str | None = None, attributes: Mapping[str, str] | None = None
 ) -> AbstractContextManager[None]:

@@ -21,6 +21,8 @@ from doorward.services.chat.failures import Failure, failure_of
 from doorward.services.chat.tail import LiveTail
 from doorward.services.chat.writer import EventWriter
 from doorward.services.invocation import Errand, Invoker, hang_up
+from doorward.telemetry import traces
+from doorward.telemetry.metrics import FIRST_EVENT_SECONDS
 
 log = structlog.get_logger()
 
@@ -80,6 +82,7 @@ class TurnRun:
             ways.turns, job.new.turn_id, self.tail, lambda: self.stop(Failure("store_unavailable"))
         )
         self._decoder: AnswerDecoder | None = None
+        self._heard = False
         self._stopped_by: Failure | None = None
         self._asking = False
         self._closing = False
@@ -118,8 +121,9 @@ class TurnRun:
             return self._stopped_by
         self._asking = True
         try:
-            async with asyncio.timeout(self.job.timeout):
-                return await self._stream()
+            with traces.span("turn", attributes={"turn": self.job.new.turn_id}):
+                async with asyncio.timeout(self.job.timeout):
+                    return await self._stream()
         except TimeoutError:
             return Failure("agent_timeout")
         except DoorwardError as error:
@@ -140,7 +144,11 @@ class TurnRun:
         self._decoder = decoder
         try:
             async for chunk in reply.chunks:
-                self._writer.add(decoder.feed(chunk))
+                events = decoder.feed(chunk)
+                self._writer.add(events)
+                if events and not self._heard:
+                    self._heard = True
+                    FIRST_EVENT_SECONDS.observe(max(0.0, self._ways.clock() - job.new.at))
                 if decoder.answer.failure is not None:
                     break
                 if self._writer.full:

@@ -24,6 +24,7 @@ from doorward.services.chat.names import ModelNames, Naming, first_name
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
 from doorward.services.identifiers import session_id_or_new, sortable_id
 from doorward.services.invocation import Invoker
+from doorward.telemetry.metrics import ACTIVE_TURNS, TOKENS, TURN_SECONDS, TURNS
 
 log = structlog.get_logger()
 
@@ -125,6 +126,7 @@ class ChatService:
         run = TurnRun(job, self._ways)
         self._runs[turn_id] = run
         self._running[user.key] += 1
+        ACTIVE_TURNS.inc()
         run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=session_id is None))
         await asyncio.shield(run.begun)
         return StartedTurn(turn_id=turn_id, session_id=session)
@@ -220,6 +222,7 @@ class ChatService:
         turn_id = run.job.new.turn_id
         self._runs.pop(turn_id, None)
         self._leave(run.job.new.owner)
+        ACTIVE_TURNS.dec()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("turn_broke", turn=turn_id, error=type(error).__name__)
@@ -231,6 +234,7 @@ class ChatService:
             run.tail.end()
             return
         outcome = run.ended.result()
+        _count(outcome.turn)
         log.debug("turn_ended", turn=turn_id, status=str(outcome.turn.status), code=outcome.turn.error_code)
         if self._names is not None and outcome.failure is None and outcome.content and not self._closing:
             self._names.begin(_naming(run, outcome, new=new_conversation))
@@ -264,6 +268,14 @@ class ChatService:
         task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _count(turn: Turn) -> None:
+    TURNS.labels(turn.status.value).inc()
+    TURN_SECONDS.observe((turn.finished_at or turn.started_at) - turn.started_at)
+    if turn.usage.input_tokens or turn.usage.output_tokens:
+        TOKENS.labels("input").inc(turn.usage.input_tokens)
+        TOKENS.labels("output").inc(turn.usage.output_tokens)
 
 
 def _naming(run: TurnRun, outcome: Outcome, *, new: bool) -> Naming:
