@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 
 from render_configuration import TARGET, render  # noqa: E402 - the page's own writer
+from tests.architecture.codes import codes_in  # noqa: E402
 
 from doorward.cli.main import root  # noqa: E402
 
@@ -20,18 +21,30 @@ def test_the_reference_of_the_configuration_is_the_code() -> None:
     assert TARGET.read_text(encoding="utf-8") == render(), "run: python docs/render_configuration.py"
 
 
-def _codes() -> set[str]:
-    found: set[str] = set()
-    for path in SOURCE.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        found |= set(re.findall(r"""\bcode(?:: str)? ?= ?"([a-z0-9_]+)\"""", text))
-    return found
-
-
-def test_the_reference_of_errors_lists_every_code() -> None:
+def test_the_reference_of_errors_lists_every_code_and_no_other() -> None:
     page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
-    missing = {code for code in _codes() if f"`{code}`" not in page}
-    assert not missing
+    listed = re.findall(r"^\| `([a-z0-9_]+)` \|", page, re.MULTILINE)
+    said = codes_in(SOURCE)
+    assert not {code: sorted(files) for code, files in said.items() if code not in listed}
+    assert not set(listed) - said.keys()
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize(
+    ("source", "codes"),
+    [
+        ('raise Conflict("Busy.", code="busy")', {"busy"}),
+        ("class Late(Exception):\n    code = 'too_late'", {"too_late"}),
+        ("def no(code, text): ...\nraise no('not_so', 'It is not so.')", {"not_so"}),
+        ("class Refusal(Exception):\n    def __init__(self, status, code): ...\nRefusal(400, 'odd')", {"odd"}),
+        ("SENTENCES = {'agent_tired': 'The agent is tired.'}", {"agent_tired"}),
+        ("code = error.code if known else 'unknown_thing'", {"unknown_thing"}),
+        ("return Allow('public')\nledger(verdict='allow', code='operator')\nlog.info('x', code='noted')", set()),
+    ],
+)
+def test_codes_are_found_wherever_they_are_said(source: str, codes: set[str], tmp_path: Path) -> None:
+    (tmp_path / "room.py").write_text(source, encoding="utf-8")
+    assert set(codes_in(tmp_path)) == codes
 
 
 @pytest.mark.parametrize("name", ["up", "serve", "user", "token", "audit", "doctor", "new"])
