@@ -27,10 +27,10 @@ def code(code_hash: str = "code", *, family: str = "family", subject: str = "ann
 
 
 def refresh(
-    token_hash: str = "token", *, family: str = "family", subject: str = "anna", expires_at: float = 1_700_003_600.0
+    number: str = "token", *, family: str = "family", subject: str = "anna", expires_at: float = 1_700_003_600.0
 ) -> RefreshToken:
     return RefreshToken(
-        token_hash=token_hash,
+        token_hash=number,
         family=family,
         client_id="web",
         subject=subject,

@@ -16,6 +16,7 @@ from doorward.stores.sqlite.failures import reason_of
 WAL_CAP = 16 * 1024 * 1024
 _SMALL_REST = 256
 _ROUNDS = 4
+_PAUSE_SECONDS = 0.1
 
 _log = structlog.get_logger()
 
@@ -28,7 +29,7 @@ class Checkpointer:
         self._connect = connect
         self._cap = cap
         self._due = threading.Event()
-        self._stop = False
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, restart_wal: Callable[[], None]) -> None:
@@ -47,7 +48,7 @@ class Checkpointer:
 
     def stop(self) -> None:
         """End the thread. Blocks while a checkpoint runs."""
-        self._stop = True
+        self._stopping.set()
         self._due.set()
         if self._thread is not None:
             self._thread.join()
@@ -56,18 +57,21 @@ class Checkpointer:
         connection = self._connect()
         while True:
             self._due.wait()
-            if self._stop:
+            # Cleared before the work: what comes meanwhile, `stop` above all, is not forgotten.
+            self._due.clear()
+            if self._stopping.is_set():
                 break
             try:
                 self._copy(connection)
                 restart_wal()
             except sqlite3.Error as error:
                 _log.warning("store_checkpoint_failed", reason=reason_of(error))
-            self._due.clear()
+            # The writer needs a moment; and when a long reader holds the log, trying again at once would not help.
+            self._stopping.wait(_PAUSE_SECONDS)
         connection.close()
 
     def _copy(self, connection: sqlite3.Connection) -> None:
         for _ in range(_ROUNDS):
             _busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if frames - copied < _SMALL_REST or self._stop:
+            if frames - copied < _SMALL_REST or self._stopping.is_set():
                 return
