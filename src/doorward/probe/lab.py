@@ -124,7 +124,7 @@ class Lab:
     # -- what really happened ---------------------------------------------------------------------------------------
 
     async def chat_works(self) -> Finding | None:
-        """The control that most attacks share: the first user's normal chat is answered. None when it is; tried once."""
+        """The control of most attacks: the first user's normal chat is answered. None when it is; tried once."""
         if not self._chat_was_tried:
             self._chat_was_tried = True
             reply = await self.chat([await self.bearer()])
