@@ -117,10 +117,10 @@ def runs(pid: int) -> bool:
 
 
 async def killed(house: Hosted) -> None:
-    """Kill the worker as the kernel would."""
+    """Kill the worker as the kernel would, and wait until it has ended: a call in that moment may break off."""
     pid = house.host.worker_pids[0]
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: not runs(pid))
+    await eventually(lambda: pid not in house.host.worker_pids)
 
 
 def mode_of(path: Path) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import textwrap
 from contextlib import aclosing
 from pathlib import Path
 
@@ -51,6 +52,10 @@ COUNTER = """
         finally:
             marks.write_text("stopped")
 """
+
+SDK_COUNTER = SDK_HEAD + textwrap.dedent(COUNTER).replace(
+    "async def main(message: str)", "@app.entrypoint\nasync def main(payload)"
+).replace("(message)", "(payload['prompt'])")
 
 
 async def stopped(marks: Path) -> None:
@@ -213,8 +218,9 @@ async def test_a_failing_sdk_agent_is_an_error_and_its_text_stays_inside(tmp_pat
     assert "ValueError" in str(logs)
 
 
-async def test_hanging_up_stops_the_run_within_a_second(tmp_path: Path) -> None:
-    async with hosted(written(tmp_path, COUNTER), tmp_path) as house:
+@pytest.mark.parametrize("code", [COUNTER, SDK_COUNTER])
+async def test_hanging_up_stops_the_run_within_a_second(tmp_path: Path, code: str) -> None:
+    async with hosted(written(tmp_path, code), tmp_path) as house:
         marks = tmp_path / "marks"
         async with aclosing((await house.run(str(marks))).chunks) as chunks:  # type: ignore[type-var]
             await anext(chunks)

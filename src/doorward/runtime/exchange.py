@@ -6,6 +6,7 @@ The host calls it. It sends only the headers named here: no user's token and no 
 import asyncio
 import io
 from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -103,8 +104,9 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
         return await self.__anext__()
 
     async def athrow(self, *error: Any) -> bytes:  # noqa: ANN401  # three overloaded forms
+        """Hang up, and raise what was thrown in."""
         self._finish()
-        return await super().athrow(*error)
+        raise next(one for one in reversed(error) if one is not None and not isinstance(one, TracebackType))
 
     async def aclose(self) -> None:
         """Hang up. May be said twice."""

@@ -5,6 +5,7 @@ Started by the runtime host and by nobody else; it ends when its parent ends.
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,9 @@ def main() -> None:
     except AgentFileError as error:
         _report(config, WorkerReport(kind=error.kind, file=error.file, line=error.line, message=error.message))
         os._exit(1)
+    # Modules live as long as the process: the garbage collector need not walk them again and again.
+    gc.collect()
+    gc.freeze()
     code = _run(shim, config)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,6 +4,7 @@ Whoever hosts an agent sees in the log where it failed; the agent's own prints p
 """
 
 import asyncio
+import io
 import logging
 import sys
 import threading
@@ -38,7 +39,7 @@ class _PlaceFormatter(logging.Formatter):
 def quiet_process() -> None:
     """Route logging, uncaught errors and errors of threads through `where`; print lines as they come."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     handler = logging.StreamHandler()
     handler.setFormatter(_PlaceFormatter())

@@ -163,7 +163,8 @@ def _first(message: str, words: frozenset[str]) -> int:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_SAME.get(word, word) for word in _WORD.findall(text.lower())) - _COMMON
+    words: list[str] = _WORD.findall(text.lower())
+    return frozenset(_SAME.get(word, word) for word in words if word not in _COMMON)
 
 
 def _arguments(message: str, schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
