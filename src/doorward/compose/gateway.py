@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import aiohttp
+import structlog
 
 from doorward import __version__
 from doorward.agent_door.knock import Knock
@@ -15,6 +16,7 @@ from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say
 from doorward.compose.serving import Served, serve_until, traced
+from doorward.errors import ConfigurationError, StoreUnavailable
 from doorward.front_door.api.chat import chat_routes
 from doorward.front_door.api.conversations import conversation_routes
 from doorward.front_door.api.export import export_routes
@@ -30,6 +32,7 @@ from doorward.front_door.openapi import Document, openapi_routes
 from doorward.front_door.page import DirectConfig, PageConfig, page_routes
 from doorward.http.protocol import strict_protocol
 from doorward.http.routes import Route
+from doorward.identity.discovery import ProviderMetadata
 from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload
 from doorward.identity.sigv4 import Credentials
 from doorward.identity.turn_tokens import SignedTurnTokens
@@ -41,6 +44,8 @@ from doorward.services.relay import RelayService
 from doorward.services.usage.service import UsageService
 from doorward.stores.sqlite.open import GatewayStores, open_gateway
 
+_log = structlog.get_logger()
+
 
 async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio.Event) -> None:
     """Run the gateway until `stop`."""
@@ -50,8 +55,8 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
     try:
         await stores.turns.interrupt_running(at=time.time())
         users = await first_users(settings, house.who.embedded)
-        door = house.door()
-        metadata = await house.who.discover()
+        metadata = await house.issuer_metadata()
+        door = house.door(metadata)
         served = (
             Served(traced("front_door", door), listeners["front_door"], house.protocol()),
             Served(operator_app, listeners["operator"], strict_protocol()),
@@ -59,8 +64,8 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
 
         def ready() -> None:
             endpoints = {
-                "authorize_endpoint": metadata.authorization_endpoint,
-                "token_endpoint": metadata.token_endpoint,
+                "authorize_endpoint": metadata.authorization_endpoint if metadata else None,
+                "token_endpoint": metadata.token_endpoint if metadata else None,
             }
             say({**endpoints, "users": users})
 
@@ -87,13 +92,21 @@ class GatewayHouse:
         self._knock = Knock(settings.agent.url, settings.agent, credentials=_credentials(settings), clock=time.time)
         self._chat: ChatService | None = None
 
-    def door(self) -> FrontDoor:
+    async def issuer_metadata(self) -> ProviderMetadata | None:
+        """Where the issuer's endpoints are; None while it does not answer: the house starts all the same."""
+        try:
+            return await self.who.discover()
+        except StoreUnavailable as error:
+            _log.warning("issuer_does_not_answer", code=error.code)
+            return None
+
+    def door(self, metadata: ProviderMetadata | None) -> FrontDoor:
         """The front door with every route of this pattern."""
         settings = self._settings
         routes = [
             *self.who.routes(),
             *self._pattern_routes(),
-            *page_routes(self._page()),
+            *page_routes(self._page(metadata)),
             *health_routes(self._checks()),
         ]
         document = Document(
@@ -210,25 +223,30 @@ class GatewayHouse:
             clock=time.time,
         )
 
-    def _page(self) -> PageConfig:
+    def _page(self, metadata: ProviderMetadata | None) -> PageConfig:
         settings = self._settings
         return PageConfig(
             pattern=settings.pattern,
             model=settings.agent.model,
             rehearsal=settings.agent.model == "rehearsal",
             max_message_characters=settings.front_door.max_message_characters,
-            direct=self._direct() if settings.pattern == "direct" else None,
+            direct=self._direct(metadata) if settings.pattern == "direct" else None,
         )
 
-    def _direct(self) -> DirectConfig:
-        settings, issuer = self._settings, self.who.issuer
+    def _direct(self, metadata: ProviderMetadata | None) -> DirectConfig:
+        settings = self._settings
+        if metadata is None:
+            raise ConfigurationError(
+                f"The page of pattern direct needs the issuer {self.who.issuer}, which does not answer.",
+                code="issuer_unreachable",
+            )
         return DirectConfig(
             agent_door=settings.agent.url,
             agent_arn=arn(settings, settings.agent.name),
-            issuer=issuer,
-            authorize_endpoint=f"{issuer}/oauth2/authorize",
-            token_endpoint=f"{issuer}/oauth2/token",
-            end_session_endpoint=f"{issuer}/logout",
+            issuer=metadata.issuer,
+            authorize_endpoint=metadata.authorization_endpoint or "",
+            token_endpoint=metadata.token_endpoint or "",
+            end_session_endpoint=metadata.end_session_endpoint or "",
             client_id=browser_client(settings),
         )
 

@@ -7,7 +7,9 @@ from doorward.http.response import Headers
 from doorward.http.routes import Access, Route
 from doorward.model.settings import FrontDoorSettings
 
-_EXPOSED = b"x-request-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, location"
+_EXPOSED = (
+    b"x-request-id, x-turn-id, x-session-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, location"
+)
 _REQUEST_HEADERS = b"authorization, content-type, accept, x-csrf-token, idempotency-key, last-event-id"
 _VARY = (b"vary", b"origin")
 _ANY = (b"access-control-allow-origin", b"*")

@@ -30,7 +30,9 @@ class UserLimits:
             )
         if route.turn and not _enter(self._turns, visit):
             return _full("too_many_turns", "Too many turns of yours run at once.")
-        if route.stream and visit.wants_stream() and not _enter(self._streams, visit):
+        # A GET that streams does so whatever it accepts; the chat streams only when asked to.
+        streams = route.stream and (route.method == "GET" or visit.wants_stream())
+        if streams and not _enter(self._streams, visit):
             return _full("too_many_streams", "Too many streams of yours are open.")
         return None
 
