@@ -1,6 +1,7 @@
 """`doorward audit`: the ledger."""
 
 import asyncio
+import json
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -26,12 +27,13 @@ def list_(limit: int, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     for chain, item in asyncio.run(listing(loaded_from(options).settings, limit=limit)):
         entry = item.entry
         if as_json:
-            line = {"chain": chain, "sequence": item.sequence, **msgspec.to_builtins(entry), "hash": item.hash.hex()}
-            click.echo(msgspec.json.encode(line).decode())
+            fields = {"chain": chain, "sequence": item.sequence, **msgspec.to_builtins(entry), "hash": item.hash.hex()}
+            click.echo(json.dumps(fields))
         else:
             at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
             parts = (f"{chain}/{item.sequence}", at, entry.door, entry.verdict, entry.code, entry.action)
-            click.echo("  ".join((*parts, entry.resource, entry.principal, entry.on_behalf_of)).rstrip())
+            line = "  ".join((*parts, entry.resource, entry.principal, entry.on_behalf_of)).rstrip()
+            click.echo("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line))
 
 
 @command.command("verify")
