@@ -55,6 +55,7 @@ class Supervisor:
         stopped.cancel()
         if not everyone.done():
             everyone.cancel()
+            await asyncio.gather(everyone, return_exceptions=True)  # else its end is called unseen, on stderr
             if self._failure is not None:
                 raise self._failure
             if self._stopping.is_set():
