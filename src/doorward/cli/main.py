@@ -14,6 +14,7 @@ _COMMANDS = {
     "user": "Users of the embedded sign-in: add, list, disable, passwd.",
     "token": "An access token for a user of the embedded sign-in.",
     "audit": "The ledger: list and verify.",
+    "probe": "Attack the house as an outsider would, and say what gets through.",
     "doctor": "Is the configuration safe and complete, are the parts reachable?",
     "new": "Begin a project: agent.py, doorward.toml, README.",
 }

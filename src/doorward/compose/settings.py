@@ -174,3 +174,13 @@ def environment_of(names: Iterable[str]) -> dict[str, str]:
     """The variables that the agent's process is given by name; the rest of the environment stays here."""
     allowed = {*names, "PATH", "LANG", "LC_ALL", "TZ"}
     return {name: value for name, value in os.environ.items() if name in allowed}
+
+
+def environment_without_settings() -> dict[str, str]:
+    """The environment for a house that a command starts for itself: without the settings of another one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
+def variable(name: str) -> str | None:
+    """A variable that a file refers to by name (``env:NAME``)."""
+    return os.environ.get(name)

@@ -18,7 +18,7 @@ from doorward.compose.house import (
     is_embedded,
     issuer,
 )
-from doorward.compose.listen import bind, port_of, with_addresses
+from doorward.compose.listen import bind, port_of, url_of, with_addresses
 from doorward.compose.private_file import write_private
 from doorward.compose.process import Listeners, orders
 from doorward.compose.running import forget_running, note_running
@@ -52,6 +52,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
         said = await supervisor.start(_START_TIMEOUT)
         await _answers(f"{settings.gateway.public_url}/readyz", settings)
         ready = _ready(settings, said["gateway"])
+        ready["metrics"] = [_metrics_url(settings, runtime["operator"]), _metrics_url(settings, gateway["operator"])]
         if ready_file is not None:
             write_private(ready_file, msgspec.json.encode(ready))
         note_running(settings)
@@ -131,6 +132,10 @@ def _ready(settings: Settings, said: JsonObject) -> JsonObject:
             "secret_access_key": workload.secret_access_key.reveal(),
         },
     }
+
+
+def _metrics_url(settings: Settings, listener: socket.socket) -> str:
+    return f"{url_of(settings.gateway.operator_host, port_of(listener))}/metrics"
 
 
 def _announce(settings: Settings, ready: JsonObject, operator_port: int, say: Say) -> None:
