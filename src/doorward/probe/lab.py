@@ -5,7 +5,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
@@ -39,6 +39,7 @@ class Lab:
         self.withheld: dict[str, str] = {}
         self._tokens: dict[int, Tokens] = {}
         self._numbers = itertools.count(1)
+        self._found: dict[str, Any] = {}
         self._chat_works: Finding | None = None
         self._chat_was_tried = False
 
@@ -67,6 +68,13 @@ class Lab:
     async def bearer(self, user: int = 0) -> Header:
         """The Authorization header of a user."""
         return ("Authorization", f"Bearer {(await self.tokens(user)).access.reveal()}")
+
+    async def once(self, name: str, find: Callable[[], Awaitable[T]]) -> T:
+        """What `find` found when it was first called under this name: attacks share what they learn of the target."""
+        if name not in self._found:
+            self._found[name] = await find()
+        found: T = self._found[name]
+        return found
 
     # -- the ways in ------------------------------------------------------------------------------------------------
 

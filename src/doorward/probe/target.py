@@ -56,6 +56,9 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `agent_arn` the AgentCore invocation URL is made from them. `whoami` is a cheap GET that needs a user's token.
     `metrics` are URLs of Prometheus pages with the house's own counters, where the owner lets the probe read them.
     `history` is the path of the list of conversations; empty where there is none.
+    An owner may also give `issuer_key`, the issuer's private signing key (a JWK or PEM), so that the probe can sign
+    tokens whose claims are wrong; a token of a user whose time is over (`expired_token`); and one whose signing key the
+    issuer has removed (`retired_token`).
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -71,6 +74,9 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     chat: Chat = field(default_factory=Chat)
     users: tuple[Account, ...] = ()
     workload: Workload | None = None
+    issuer_key: Secret | None = None
+    expired_token: Secret | None = None
+    retired_token: Secret | None = None
     metrics: tuple[str, ...] = ()
     logs: tuple[str, ...] = ()
     price_per_run: float = 0.01

@@ -14,6 +14,7 @@ import httptools
 from msgspec import Struct, field
 
 MAX_ANSWER = 1_048_576
+SWITCHED = 101  # the answer to an upgrade is the last one in HTTP
 Header = tuple[str, str]
 
 
@@ -178,7 +179,7 @@ class _Answers:
             self.body += piece
 
     def reply(self, sent: Sent, seconds: float) -> Reply:
-        final = [status for status in self.statuses if status >= 200]
+        final = [status for status in self.statuses if status >= 200 or status == SWITCHED]
         return Reply(
             sent=sent,
             status=final[0] if final else 0,
