@@ -105,7 +105,7 @@ class Lab:
         if self.chat_url() in self._agent_urls_or_none():
             return await self.knock(headers, prompt=prompt, session_id=session_id)
         body = {self.target.chat.prompt_field: prompt or self.target.chat.prompt}
-        if session_id:
+        if session_id and self.target.chat.session_field:
             body[self.target.chat.session_field] = session_id
         accept = ("Accept", "text/event-stream" if stream else "application/json")
         return await self.wire.send("POST", self.chat_url(), [JSON, accept, *headers], json.dumps(body).encode())

@@ -31,13 +31,18 @@ class SignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Chat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a normal chat looks like: a POST of a JSON object to `path` at the front door, with the prompt in the field
-    `prompt_field`. `canary` is a text that a normal answer to `prompt` holds."""
+    `prompt_field`. `canary` is a text that a normal answer to `prompt` holds. `slow_prompt` is one whose answer takes
+    some seconds, where there is one. `remember` with a word in place of ``{word}`` tells the agent something that it
+    gives back, in the same session, when asked `recall`."""
 
     path: str = "/api/chat"
     prompt_field: str = "message"
     prompt: str = "hello"
     canary: str = ""
     session_field: str = "session_id"
+    slow_prompt: str = ""
+    remember: str = "my name is {word}"
+    recall: str = "what is my name?"
 
 
 class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +60,9 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     endpoints as an attacker may have learnt them, complete URLs of plain POST endpoints; with `agent_door` and
     `agent_arn` the AgentCore invocation URL is made from them. `whoami` is a cheap GET that needs a user's token.
     `metrics` are URLs of Prometheus pages with the house's own counters, where the owner lets the probe read them.
-    `history` is the path of the list of conversations; empty where there is none.
+    `history` is the path of the list of conversations, with ``/{id}`` and ``/{id}/export`` beneath it, and `turns` that
+    of turns, with ``/{id}``, ``/{id}/events`` and ``/{id}/cancel``; empty where there are none. `session_sign_in` is the
+    path where a browser begins to sign in at the front door, `session_sign_out` where it POSTs to leave.
     An owner may also give `issuer_key`, the issuer's private signing key (a JWK or PEM), so that the probe can sign
     tokens whose claims are wrong; a token of a user whose time is over (`expired_token`); and one whose signing key the
     issuer has removed (`retired_token`).
@@ -70,6 +77,9 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     websocket_url: str = ""
     whoami: str = ""
     history: str = ""
+    turns: str = ""
+    session_sign_in: str = ""
+    session_sign_out: str = ""
     sign_in: SignIn = field(default_factory=SignIn)
     chat: Chat = field(default_factory=Chat)
     users: tuple[Account, ...] = ()

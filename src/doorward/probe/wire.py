@@ -5,6 +5,7 @@ time. It counts requests and refuses to go faster or longer than its `Bounds`.
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Iterable
@@ -109,9 +110,11 @@ class Wire:
         sent = Sent(method=method, url=url, headers=given, body=body)
         return await self._exchange(parts, head.encode("utf-8", "surrogateescape") + body, sent, timeout)
 
-    async def raw(self, url: str, data: bytes, *, timeout: float | None = None) -> Reply:
-        """Write `data` as it is to the host of `url`, and read until the connection ends or `timeout` is over."""
-        return await self._exchange(urlsplit(url), data, Sent(method="RAW", url=url, raw=data), timeout)
+    async def raw(self, url: str, data: bytes, *, timeout: float | None = None, quiet: float | None = None) -> Reply:
+        """Write `data` as it is to the host of `url`, and read until the connection ends, `timeout` is over or, once
+        something was answered, nothing came for `quiet` seconds."""
+        sent = Sent(method="RAW", url=url, raw=data)
+        return await self._exchange(urlsplit(url), data, sent, timeout, quiet=quiet)
 
     async def open(self, url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection, for attacks that write slowly. The caller closes it."""
@@ -119,17 +122,21 @@ class Wire:
         await self._bounds.take()
         return await self._connect(parts)
 
-    async def _exchange(self, parts: SplitResult, data: bytes, sent: Sent, timeout: float | None) -> Reply:
+    async def _exchange(
+        self, parts: SplitResult, data: bytes, sent: Sent, timeout: float | None, *, quiet: float | None = None
+    ) -> Reply:
         await self._bounds.take()
         answers = _Answers()
         started = time.monotonic()
         reader, writer = await self._connect(parts)
         try:
             async with asyncio.timeout(timeout or self._timeout):
-                writer.write(data)
-                await writer.drain()
-                while not answers.full and (piece := await reader.read(65536)):
+                await _written(writer, data)
+                piece = await reader.read(65536)
+                while piece and not answers.full:
                     answers.feed(piece)
+                    async with asyncio.timeout(quiet):
+                        piece = await reader.read(65536)
         except (TimeoutError, OSError):
             pass  # whatever was answered until then is the answer
         finally:
@@ -147,6 +154,13 @@ class Wire:
                 return await asyncio.open_connection(parts.hostname, port, ssl=context, limit=MAX_ANSWER)
         except (OSError, TimeoutError) as error:
             raise ProbeError(f"{parts.hostname}:{port} cannot be reached") from error
+
+
+async def _written(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Write it; whoever stops listening in the middle may have answered already."""
+    with contextlib.suppress(OSError):
+        writer.write(data)
+        await writer.drain()
 
 
 class _Answers:
