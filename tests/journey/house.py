@@ -79,7 +79,9 @@ class House:
         return self.log.read_text(errors="replace")
 
 
-class _Form(HTMLParser):
+class Form(HTMLParser):
+    """The form of a page: where it goes, and its fields with what stands in them."""
+
     def __init__(self) -> None:
         super().__init__()
         self.action = ""
@@ -111,7 +113,7 @@ def sign_in(ready: dict[str, Any], username: str, password: str) -> dict[str, An
     with httpx2.Client(trust_env=False, timeout=30) as browser:
         page = browser.get(ready["authorize_endpoint"], params=asked)
         assert page.status_code == 200, page.text
-        form = _Form()
+        form = Form()
         form.feed(page.text)
         filled = {**form.fields, "username": username, "password": password}
         sent = browser.post(urljoin(str(page.url), form.action), data=filled)
