@@ -13,8 +13,11 @@ from render_configuration import TARGET, render  # noqa: E402 - the page's own w
 from tests.architecture.codes import codes_in  # noqa: E402
 
 from doorward.cli.main import root  # noqa: E402
+from doorward.compose.settings import known_keys, variable_of  # noqa: E402
 
 SOURCE = ROOT / "src" / "doorward"
+DECISIONS = list((ROOT / "docs" / "decisions").glob("*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def test_the_reference_of_the_configuration_is_the_code() -> None:
@@ -59,8 +62,52 @@ def test_the_reference_of_the_command_line_lists_every_command_and_option(name: 
                 assert option in page, option
 
 
+NAMED_FILE = re.compile(r"`((?:src|tests|docs|examples|bench)/[\w./-]+)`")
+
+
 def test_the_list_of_concepts_names_files_that_exist() -> None:
-    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:src|tests|docs|examples|bench)/[\w./-]+)`", page))
+    named = set(NAMED_FILE.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
     assert named
     assert not {name for name in named if not (ROOT / name).exists()}
+
+
+def test_the_list_of_concepts_names_every_room() -> None:
+    """A room is named itself, or by something that lies in it."""
+    named = {ROOT / name for name in NAMED_FILE.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))}
+    known = named.union(*(path.parents for path in named))
+    rooms = {init.parent for init in SOURCE.rglob("__init__.py")} - {SOURCE}
+    assert rooms
+    assert not {str(room.relative_to(ROOT)) for room in rooms - known}
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", *sorted(str(path.relative_to(ROOT)) for path in DECISIONS)])
+def test_a_promise_names_tests_that_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests/|\.importlinter)[\w./-]*)`", text)
+    assert named
+    assert not [name for name in named if not _has_tests(ROOT / name)]
+
+
+def test_every_promise_of_security_has_its_test() -> None:
+    table = (ROOT / "SECURITY.md").read_text(encoding="utf-8").split("| --- | --- |\n")[1].split("\n\n")[0]
+    assert not [row for row in table.splitlines() if "`tests/" not in row]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_that_pages_name_exist(page: Path) -> None:
+    keys = {key for key, _ in known_keys() if "." in key}
+    sections = {key.partition(".")[0] for key in keys}
+    named = re.findall(r"`((?:" + "|".join(sorted(sections)) + r")\.(?!py`)[a-z_]+)`", page.read_text(encoding="utf-8"))
+    variables = re.findall(r"\bDOORWARD_[A-Z_]+\b", page.read_text(encoding="utf-8"))
+    assert not set(named) - keys
+    assert not set(variables) - {variable_of(key) for key, _ in known_keys()}
+
+
+def _has_tests(path: Path) -> bool:
+    return any(path.rglob("test_*.py")) if path.is_dir() else path.is_file()

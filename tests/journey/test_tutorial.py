@@ -1,4 +1,5 @@
-"""The tutorial is true: its commands are run against real houses as they stand on the page, and their answers compared.
+"""The tutorial and the README are true: their commands are run against real houses as they stand on the page, and their
+answers compared.
 
 A page's ```sh blocks run in one shell, in order. What a reader has and a test has not is replaced in plain sight
 (`_as_here`): the ports, and the command's place. The block after a command is its answer; `...` matches anything.
@@ -45,6 +46,13 @@ def test_every_command_of_the_tutorial_answers_as_the_page_says(page: Path, tmp_
             assert not answer.strip(), command.text
         else:
             assert _pattern(command.answer).fullmatch(answer.strip()), f"{command.text}\nanswered:\n{answer}"
+
+
+def test_the_first_request_of_the_readme_answers_as_it_says(house: House, tmp_path: Path) -> None:
+    (command,) = _commands(ROOT / "README.md")
+    assert command.answer is not None
+    (answer,) = _run([_as_here(command.text, house)], tmp_path)
+    assert _pattern(command.answer).fullmatch(answer.strip()), answer
 
 
 @pytest.mark.parametrize(
