@@ -3,11 +3,13 @@
 import asyncio
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from doorward.compose.settings import environment_without_settings
@@ -16,6 +18,7 @@ from doorward.model.chat import JsonObject
 from doorward.model.secret import Secret
 from doorward.probe.attack import Attack
 from doorward.probe.catalogue import all_attacks
+from doorward.probe.ownership import require_ownership
 from doorward.probe.runner import Report, Row, run
 from doorward.probe.target import Account, Chat, SignIn, Target, Workload
 from doorward.probe.wire import Bounds
@@ -65,6 +68,24 @@ async def probe_patterns(patterns: Sequence[str], attacks: Sequence[Attack], wat
         watching.target(f"Attacking a fresh house of pattern {pattern}.")
         async with _house(pattern) as target:
             reports.append(await run(target, attacks, Bounds(), watching.row))
+    return reports
+
+
+async def probe_targets(
+    targets: Sequence[Target], attacks: Sequence[Attack], watching: Watching, *, key: Ed25519PrivateKey | None
+) -> list[Report]:
+    """Attack running deployments. `ConfigurationError` (``ownership_unproven``), before any attack on any of them, when
+    a host is not loopback and not proven to be the operator's."""
+    names = [target.name for target in targets]
+    if len(set(names)) != len(names):
+        raise ConfigurationError("Two targets have the same name.", code="invalid_setting")
+    for target in targets:
+        await require_ownership(target, key, now=time.time())
+    reports = []
+    for target in targets:
+        watching.target(f"Attacking {target.name}.")
+        bounds = await require_ownership(target, key, now=time.time())
+        reports.append(await run(target, attacks, bounds, watching.row))
     return reports
 
 
