@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,7 @@ from doorward.compose.settings import known_keys, variable_of  # noqa: E402
 
 SOURCE = ROOT / "src" / "doorward"
 DECISIONS = list((ROOT / "docs" / "decisions").glob("*.md"))
+CONTEXT = click.Context(root)
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -50,13 +52,14 @@ def test_codes_are_found_wherever_they_are_said(source: str, codes: set[str], tm
     assert set(codes_in(tmp_path)) == codes
 
 
-@pytest.mark.parametrize("name", ["up", "serve", "user", "token", "audit", "doctor", "new"])
+@pytest.mark.parametrize("name", root.list_commands(CONTEXT))
 def test_the_reference_of_the_command_line_lists_every_command_and_option(name: str) -> None:
     page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-    command = root.get_command(None, name)  # type: ignore[arg-type]
+    command = root.get_command(CONTEXT, name)
     assert command is not None
-    assert f"doorward {name}" in page
-    for parameter in command.params:
+    assert f"## doorward {name}" in page
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    for parameter in (parameter for each in (command, *inner) for parameter in each.params):
         for option in parameter.opts:
             if option.startswith("--"):
                 assert option in page, option
