@@ -10,6 +10,7 @@ from doorward.compose.house import BROWSER_CLIENT, Places, clients, clients_allo
 from doorward.front_door.browser_session import BrowserSessions, SessionOptions
 from doorward.front_door.browser_session_http import form_poster
 from doorward.front_door.browser_session_provider import Discover, Provider
+from doorward.front_door.sealed_sessions import SealedSessions
 from doorward.http.routes import Route
 from doorward.identity.claims import rules_of
 from doorward.identity.discovery import CachedDiscovery, ProviderMetadata
@@ -121,12 +122,9 @@ def browser_sessions(
         post_form=form_poster(http),
         id_tokens=who.id_tokens,
     )
-    options = SessionOptions(
-        public_url=settings.gateway.public_url,
-        ttl=settings.sign_in.session_ttl,
-        sealing_key=load_or_create_random(Places(settings).keys, "session-seal"),
-    )
-    return BrowserSessions(stores.sessions, provider, options, time.time)
+    key = load_or_create_random(Places(settings).keys, "session-seal")
+    options = SessionOptions(public_url=settings.gateway.public_url, ttl=settings.sign_in.session_ttl, sealing_key=key)
+    return BrowserSessions(SealedSessions(stores.sessions, key), provider, options, time.time)
 
 
 def browser_client(settings: Settings) -> str:

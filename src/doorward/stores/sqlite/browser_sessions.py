@@ -1,6 +1,6 @@
 """Signed-in browsers, by the SHA-256 of the cookie's value. The front door looks one up on each request of a browser.
 
-The users' tokens lie here in the clear (the file has mode 0600); they leave only as `Secret`.
+What is given to it as `Secret` lies here as it was given: compose gives it tokens that are sealed.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this file only
