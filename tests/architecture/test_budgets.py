@@ -19,6 +19,7 @@ LAZY_IMPORTS: dict[str, str] = {}
 BROAD_HANDLERS = {
     "front_door/answer.py": "the edge of the gateway process, when a stream fails half-way",
     "front_door/door.py": "the edge of the gateway process: nothing internal may leave",
+    "probe/runner.py": "one broken attack must not take the others with it",
     "runtime/worker/langgraph.py": "the agent's own code runs here",
     "runtime/worker/serve.py": "the edge of the worker process, around the agent's own code",
     "runtime/worker/load.py": "the agent's file is imported here",

@@ -148,6 +148,7 @@ def running_house(
     metrics_port, gateway_metrics_port = free_port(), free_port()
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
+        "DOORWARD_GATEWAY_SELF_TEST": "false",  # its control is a turn, and tests count turns
         "DOORWARD_GATEWAY_OPERATOR_PORT": str(gateway_metrics_port),
         "DOORWARD_AGENT_OPERATOR_PORT": str(metrics_port),
         **(environment or {}),

@@ -1,16 +1,18 @@
 """The ledger for the command line: both chains of a house, listed and verified."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 from msgspec import Struct
 
 from doorward.compose.house import Places
-from doorward.model.ledger import ChainedEntry, ChainFault
+from doorward.model.ledger import ChainedEntry, ChainFault, LedgerEntry
 from doorward.model.settings import Settings
 from doorward.ports.ledger import Ledger
 from doorward.stores.sqlite.open import open_gateway, open_runtime
 
 _PAGE = 1000
+SELF_TEST_DOOR = "probe"
 
 
 class ChainReport(Struct, frozen=True, kw_only=True):
@@ -47,6 +49,27 @@ async def listing(settings: Settings, *, limit: int) -> list[tuple[str, ChainedE
         found += chain[-limit:]
     found.sort(key=lambda item: item[1].entry.at)
     return found[-limit:]
+
+
+async def append(settings: Settings, entry: LedgerEntry) -> None:
+    """Add an entry to the gateway's chain, durably; the gateway may be appending at the same time."""
+    gateway = open_gateway(Places(settings).gateway_store)
+    try:
+        await gateway.ledger.append(entry)
+    finally:
+        gateway.close()
+
+
+def last_self_test(settings: Settings) -> LedgerEntry | None:
+    """What the newest self-test wrote, if it is not buried under more entries than are worth reading."""
+    store = Path(settings.data).absolute() / "gateway.db"
+    if not store.exists():
+        return None
+    gateway = open_gateway(store)
+    try:
+        return gateway.ledger.last_of(SELF_TEST_DOOR)
+    finally:
+        gateway.close()
 
 
 async def _all(ledger: Ledger) -> AsyncIterator[ChainedEntry]:

@@ -3,11 +3,13 @@
 import importlib.util
 import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 from msgspec import Struct
 
+from doorward.compose.auditing import last_self_test
 from doorward.compose.house import Places, is_embedded, issuer
 from doorward.compose.running import as_running
 from doorward.compose.safety import findings, twins
@@ -34,7 +36,7 @@ async def check_up(loaded: Loaded) -> AsyncIterator[Remark]:
         yield Remark("bad", f"{finding.code}: {finding.message}")
     for name, what in twins(settings).items():
         yield Remark("note", f"twin {name}: {what}")
-    for remark in [*_agent(settings), *_files(settings)]:
+    for remark in [*_agent(settings), *_files(settings), *_self_test(settings)]:
         yield remark
     async with aiohttp.ClientSession(trust_env=False, timeout=_TIMEOUT) as http:
         yield await _answers(http, "front door", f"{settings.gateway.public_url}/readyz")
@@ -61,6 +63,16 @@ def _files(settings: Settings) -> Iterator[Remark]:
         if path.exists() and path.stat().st_mode & 0o077:
             yield Remark("bad", f"{path} is open to others: chmod 700 {path}")
     yield Remark("ok" if os.access(root, os.W_OK) else "bad", f"data folder {root}")
+
+
+def _self_test(settings: Settings) -> Iterator[Remark]:
+    entry = last_self_test(settings)
+    if entry is None:
+        yield Remark("note", "no self-test is among the newest entries of the ledger")
+        return
+    when = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    state = "ok" if entry.verdict == "allow" else "bad"
+    yield Remark(state, f"last self-test, {when}: {entry.resource}")
 
 
 async def _answers(http: aiohttp.ClientSession, what: str, url: str) -> Remark:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
+from msgspec.structs import replace
 
 from doorward.compose.settings import environment_without_settings
 from doorward.errors import ConfigurationError
@@ -30,6 +31,7 @@ CANARY = "I am the rehearsal model"
 _CONFIGURATION = """
 [gateway]
 operator_port = 0
+self_test = false
 
 [agent]
 operator_port = 0
@@ -37,10 +39,10 @@ operator_port = 0
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _CHATS = {
-    "direct": Chat(path="", prompt_field="prompt", canary=CANARY, session_field=""),
-    "front-door": Chat(path="/chat", prompt_field="prompt", canary=CANARY, session_field=""),
-    "two-doors": Chat(path="/chat", canary=CANARY),
-    "conversations": Chat(path="/api/chat", canary=CANARY),
+    "direct": Chat(path="", prompt_field="prompt", session_field=""),
+    "front-door": Chat(path="/chat", prompt_field="prompt", session_field=""),
+    "two-doors": Chat(path="/chat"),
+    "conversations": Chat(path="/api/chat"),
 }
 
 
@@ -89,8 +91,9 @@ async def probe_targets(
     return reports
 
 
-def target_of(ready: JsonObject, *, logs: Iterable[Path] = ()) -> Target:
-    """A house of ours as its ready file describes it. In `direct` users call the agent door itself."""
+def target_of(ready: JsonObject, *, logs: Iterable[Path] = (), canary: str = CANARY) -> Target:
+    """A house of ours as its ready file describes it. In `direct` users call the agent door itself. `canary` is what
+    its agent says to "hello"."""
     pattern = ready["pattern"]
     return Target(
         name=pattern,
@@ -108,7 +111,7 @@ def target_of(ready: JsonObject, *, logs: Iterable[Path] = ()) -> Target:
             client_id=ready["client_id"],
             redirect_uri=ready["redirect_uri"],
         ),
-        chat=_CHATS[pattern],
+        chat=replace(_CHATS[pattern], canary=canary),
         users=tuple(Account(username=user["username"], password=Secret(user["password"])) for user in ready["users"]),
         workload=_workload(ready["workload"]) if pattern in ("two-doors", "conversations") else None,
         metrics=tuple(ready.get("metrics", ())),

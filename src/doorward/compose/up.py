@@ -23,6 +23,7 @@ from doorward.compose.private_file import write_private
 from doorward.compose.process import Listeners, orders
 from doorward.compose.running import forget_running, note_running
 from doorward.compose.safety import require_safe, twins
+from doorward.compose.self_test import self_test
 from doorward.compose.settings import Loaded
 from doorward.compose.supervisor import Plan, Supervisor
 from doorward.errors import ConfigurationError
@@ -48,6 +49,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
+    tester: asyncio.Task[None] | None = None
     try:
         said = await supervisor.start(_START_TIMEOUT)
         await _answers(f"{settings.gateway.public_url}/readyz", settings)
@@ -57,8 +59,11 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
             write_private(ready_file, msgspec.json.encode(ready))
         note_running(settings)
         _announce(settings, ready, port_of(gateway["operator"]), say)
+        tester = asyncio.create_task(self_test(settings, ready, say))
         await supervisor.wait()
     finally:
+        if tester is not None:
+            tester.cancel()
         supervisor.stop()
         _forget(ready_file)
         forget_running(settings)

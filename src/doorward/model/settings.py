@@ -33,6 +33,9 @@ class GatewaySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     operator_port: Annotated[Port, note("Port for /metrics of the gateway; 0 takes a free one.")] = 9464
     shutdown_grace: Annotated[Seconds, note("Seconds that open requests get at shutdown.")] = 5.0
+    self_test: Annotated[
+        bool, note("Attack the own doors once after a start (`doorward up`); costs one short turn of the agent.")
+    ] = True
 
 
 class FrontDoorSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

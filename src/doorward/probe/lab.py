@@ -30,13 +30,14 @@ class Counted(Struct, frozen=True):
 
 class Lab:
     """One target under attack. Tokens are got once and kept; `withheld` maps each to a name, so that no report shows
-    one."""
+    one. `sessions` are the conversations that chats of this lab were part of."""
 
     def __init__(self, target: Target, bounds: Bounds | None = None) -> None:
         self.target = target
         self.bounds = bounds or Bounds()
         self.wire = Wire(_hosts(target), self.bounds)
         self.withheld: dict[str, str] = {}
+        self.sessions: list[str] = []
         self._tokens: dict[int, Tokens] = {}
         self._numbers = itertools.count(1)
         self._found: dict[str, Any] = {}
@@ -108,7 +109,18 @@ class Lab:
         if session_id and self.target.chat.session_field:
             body[self.target.chat.session_field] = session_id
         accept = ("Accept", "text/event-stream" if stream else "application/json")
-        return await self.wire.send("POST", self.chat_url(), [JSON, accept, *headers], json.dumps(body).encode())
+        reply = await self.wire.send("POST", self.chat_url(), [JSON, accept, *headers], json.dumps(body).encode())
+        self._note_session(reply)
+        return reply
+
+    def _note_session(self, reply: Reply) -> None:
+        """Keep the id of the conversation that a chat was part of, so that a caller can remove what it made."""
+        try:
+            found = json.loads(reply.body).get(self.target.chat.session_field)
+        except (ValueError, AttributeError):
+            return
+        if isinstance(found, str) and found not in self.sessions:
+            self.sessions.append(found)
 
     async def knock(self, headers: Iterable[Header], *, url: str = "", prompt: str = "", session_id: str = "") -> Reply:
         """Straight to the agent, around everything before it."""

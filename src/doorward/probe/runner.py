@@ -4,6 +4,7 @@ It refuses to let one attack spoil the others: each has a time cap, and one that
 """
 
 import asyncio
+import contextlib
 import inspect
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from doorward.probe.finding import Finding, Result, inconclusive
 from doorward.probe.lab import Lab
 from doorward.probe.redaction import Redactor
 from doorward.probe.target import Target
-from doorward.probe.wire import Bounds
+from doorward.probe.wire import Bounds, ProbeError
 
 ATTACK_SECONDS = 45.0
 _USUAL_CONTROL = "The normal chat of a signed-in user has to be answered."
@@ -70,9 +71,17 @@ async def run(
     attack_seconds: float = ATTACK_SECONDS,
 ) -> Report:
     """Attack one target. `on_finding` is called after each attack. Raises nothing that an attack raises."""
-    lab = Lab(target, bounds)
+    return await attack_all(Lab(target, bounds), attacks, on_finding, attack_seconds=attack_seconds)
+
+
+async def attack_all(
+    lab: Lab, attacks: Sequence[Attack], on_finding: OnRow | None = None, *, attack_seconds: float = ATTACK_SECONDS
+) -> Report:
+    """As `run`, in a lab that the caller keeps."""
+    target = lab.target
     _withhold(lab)
     started = time.time()
+    await _prepared(attacks, lab)
     rows = []
     for attack in attacks:
         began = time.monotonic()
@@ -96,6 +105,13 @@ def expecting(report: Report, is_expected: Callable[[str, str], bool]) -> Report
     names = {report.target, report.pattern}
     rows = tuple(replace(row, expected=any(is_expected(row.id, name) for name in names)) for row in report.rows)
     return replace(report, rows=rows)
+
+
+async def _prepared(attacks: Sequence[Attack], lab: Lab) -> None:
+    """What cannot begin now is found out when its attack runs."""
+    for attack in attacks:
+        with contextlib.suppress(ProbeError):
+            await attack.prepare(lab)
 
 
 async def _outcome(attack: Attack, lab: Lab, seconds: float) -> Finding:

@@ -37,6 +37,12 @@ class SqliteLedger:
     async def verify(self) -> ChainFault | None:
         return await self._database.read_in_thread(_verify)
 
+    def last_of(self, door: str, *, among: int = 20_000) -> LedgerEntry | None:
+        """The newest entry of a door among the newest entries of all doors."""
+        rows = self._database.read("SELECT entry FROM ledger ORDER BY sequence DESC LIMIT ?", (among,))
+        entries = (unseal(sealed) for (sealed,) in rows)
+        return next((entry for entry in entries if entry.door == door), None)
+
 
 def _appending(sealed: bytes) -> Callable[[Transaction], int]:
     def append(transaction: Transaction) -> int:
