@@ -1,6 +1,7 @@
 """Serving ASGI apps on sockets until a process is asked to stop, and the traces around them."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -39,12 +40,21 @@ async def serve_until(
     ]
     stopping = asyncio.create_task(stop.wait())
     on_ready()
+    _settle_memory()
     await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     await on_stop()
     for server in servers:
         server.stop()
     await asyncio.gather(*tasks)
+
+
+def _settle_memory() -> None:
+    """What start-up made stays to the end: keep the garbage collector from walking it again and again, which cost a
+    tenth of each turn. Little of what a request makes is cyclic, so collections can also be rarer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def traced(name: str, app: App) -> App:

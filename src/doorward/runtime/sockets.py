@@ -32,6 +32,7 @@ class EmbeddedServer(uvicorn.Server):
             loop="none",
             lifespan="auto" if lifespan else "off",
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             server_header=False,
             date_header=False,

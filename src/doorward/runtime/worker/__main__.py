@@ -16,7 +16,7 @@ import uvloop
 
 from doorward.runtime.sockets import EmbeddedServer, listen
 from doorward.runtime.wire import WorkerConfig, WorkerReport
-from doorward.runtime.worker.adapter import AsgiAdapter
+from doorward.runtime.worker.adapter import serves_itself
 from doorward.runtime.worker.adapters import adapter_for
 from doorward.runtime.worker.agent_error import AgentFileError
 from doorward.runtime.worker.load import load_agent
@@ -64,7 +64,7 @@ def _shim(config: WorkerConfig) -> Shim:
 
 async def _serve(shim: Shim, config: WorkerConfig) -> None:
     quiet_loop(asyncio.get_running_loop())
-    lifespan = isinstance(shim.agent, AsgiAdapter)
+    lifespan = serves_itself(shim.agent)
     server = EmbeddedServer(shim, lifespan=lifespan, on_ready=lambda: _report(config, WorkerReport(ready=True)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, server, "should_exit", True)
     await server.serve(sockets=[listen(config.socket)])

@@ -27,12 +27,14 @@ from doorward.runtime.wire import (
 )
 from doorward.runtime.worker.adapter import (
     Adapter,
-    AsgiAdapter,
     BadPayload,
     EventAdapter,
     Invocation,
     ValueAdapter,
+    gives_events,
+    gives_value,
     present,
+    serves_itself,
 )
 from doorward.runtime.worker.agui import run_error
 from doorward.runtime.worker.logs import log_failure
@@ -76,7 +78,7 @@ class Shim:
         self._health = Health()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" and isinstance(self.agent, AsgiAdapter):
+        if scope["type"] == "lifespan" and serves_itself(self.agent):
             await self.agent(scope, receive, send)
         if scope["type"] != "http":
             return
@@ -87,7 +89,7 @@ class Shim:
         match scope["method"], scope["path"]:
             case "POST", path if path == TITLES:
                 await self._run(self._titles, (headers, receive, send))
-            case ("POST", path) | ("GET", path) if isinstance(self.agent, AsgiAdapter) and path in (INVOCATIONS, PING):
+            case ("POST", path) | ("GET", path) if serves_itself(self.agent) and path in (INVOCATIONS, PING):
                 await self.agent(scope, receive, send)
             case "POST", path if path == INVOCATIONS:
                 await self._run(self.agent, (headers, receive, send))
@@ -143,9 +145,9 @@ class Run:
 
     async def _guarded(self, streaming: bool) -> None:
         try:
-            if isinstance(self._adapter, EventAdapter):
+            if gives_events(self._adapter):
                 await self._answer_events(self._adapter, streaming)
-            elif isinstance(self._adapter, ValueAdapter):
+            elif gives_value(self._adapter):
                 await answer(self._send, HTTPStatus.OK, await self._adapter.value(self._call))
         except BadPayload as error:
             await answer(self._send, HTTPStatus.BAD_REQUEST, {"error": str(error)})
