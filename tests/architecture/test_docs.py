@@ -14,7 +14,7 @@ from render_configuration import TARGET, render  # noqa: E402 - the page's own w
 from tests.architecture.codes import codes_in  # noqa: E402
 
 from doorward.cli.main import root  # noqa: E402
-from doorward.compose.settings import known_keys, variable_of  # noqa: E402
+from doorward.compose.settings import known_keys, load, variable_of  # noqa: E402
 
 SOURCE = ROOT / "src" / "doorward"
 DECISIONS = list((ROOT / "docs" / "decisions").glob("*.md"))
@@ -110,6 +110,14 @@ def test_settings_that_pages_name_exist(page: Path) -> None:
     variables = re.findall(r"\bDOORWARD_[A-Z_]+\b", page.read_text(encoding="utf-8"))
     assert not set(named) - keys
     assert not set(variables) - {variable_of(key) for key, _ in known_keys()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_configurations_that_pages_show_are_taken(page: Path, tmp_path: Path) -> None:
+    file = tmp_path / "doorward.toml"
+    for block in re.findall(r"^```toml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        file.write_text(block, encoding="utf-8")
+        assert load(file=file, environ={}).sources
 
 
 def _has_tests(path: Path) -> bool:
