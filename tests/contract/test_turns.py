@@ -1,6 +1,7 @@
 """The contract of `TurnStore`."""
 
 import asyncio
+import json
 
 import msgspec
 import pytest
@@ -222,3 +223,19 @@ async def test_a_turn_that_a_dead_process_left_ends_as_interrupted_with_the_answ
     assert msgspec.json.decode(last.data)["code"] == "turn_interrupted"
     assert await gateway.turns.interrupt_running(at=1011.0) == 0
     assert len((await gateway.conversations.messages(ANNA, "two", limit=9, cursor=None)).items) == 2
+
+
+@pytest.mark.parametrize("claim", [10**30, -5, 2**63, "many", None, 1.5])
+async def test_tokens_that_no_agent_can_have_spent_do_not_keep_the_house_from_starting(
+    gateway: GatewayStores, claim: object
+) -> None:
+    turn = new_turn("one")
+    await gateway.turns.begin(turn)
+    boast = {"type": "CUSTOM", "name": "usage", "value": {"model": "m", "inputTokens": claim, "outputTokens": 4}}
+    await gateway.turns.append_events(turn.turn_id, events(2, json.dumps(boast).encode()))
+
+    assert await gateway.turns.interrupt_running(at=1010.0) == 1
+
+    ended = await gateway.turns.get(ANNA, turn.turn_id)
+    assert ended is not None
+    assert (ended.status, ended.usage) == (TurnStatus.INTERRUPTED, Usage())

@@ -1,6 +1,7 @@
 """What a dead process left of a turn, read from the turn's event log. Pure. `turns.py` calls it at start-up."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
@@ -11,10 +12,14 @@ RUN_ERROR = msgspec.json.encode(
 )
 
 
+# The same bounds as while the turn runs: what an agent claims beyond them is not counted, and fits no column.
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+
+
 class _Value(msgspec.Struct, frozen=True, rename="camel"):
     model: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: _Tokens = 0
+    output_tokens: _Tokens = 0
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -47,6 +52,6 @@ def answer_so_far(events: Iterable[bytes]) -> tuple[str, Usage]:
                 model = value.model or model
                 input_tokens += value.input_tokens
                 output_tokens += value.output_tokens
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             continue
     return "".join(deltas), Usage(model=model, input_tokens=input_tokens, output_tokens=output_tokens)
