@@ -306,6 +306,16 @@ async def test_a_turn_token_without_a_user_of_another_session_or_for_another_age
         assert await denied(house, client, signed(url, house, user, (TURN_HEADER, expired))) == "turn_token_invalid"
 
 
+async def test_a_turn_token_of_another_service_is_of_no_use_with_ones_own_key(tmp_path):
+    """AP-BYP-08"""
+    async with world(tmp_path) as house, served(house.workload_door()) as url, http(url) as client:
+        captured = house.turn_token(actor="other-service")
+
+        refused = signed(url, house, (USER_HEADER, ALICE.key), (TURN_HEADER, captured))
+
+        assert await denied(house, client, refused) == "turn_token_mismatch"
+
+
 async def test_an_unknown_key_is_told_nothing_that_a_wrong_secret_is_not(tmp_path):
     async with world(tmp_path) as house, served(house.workload_door()) as url, http(url) as client:
         unknown = Credentials("AKNOBODY000000000001", CHAT.secret)

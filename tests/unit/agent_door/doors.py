@@ -142,12 +142,14 @@ class World:
     def user_door(self, *, origins: Iterable[str] = (ORIGIN,)) -> AgentDoor:
         return user_door(self.parts(), verifier=Users(), for_users=["hello"], origins=origins)
 
-    def turn_token(self, user: User = ALICE, *, session: str = SESSION, audience: str = ARN) -> str:
+    def turn_token(
+        self, user: User = ALICE, *, session: str = SESSION, audience: str = ARN, actor: str = "chat"
+    ) -> str:
         return self.tokens.mint(
             TurnIdentity(
                 issuer=user.issuer,
                 subject=user.subject,
-                actor="chat",
+                actor=actor,
                 session_id=session,
                 turn_id="turn-1",
                 audience=audience,

@@ -9,9 +9,11 @@ from doorward.ports.identity import TurnTokens
 
 
 class ActsForUser:
-    """INVARIANT: a user is named only with the grant, a valid turn token for this agent, this user and this session.
+    """INVARIANT: a user is named only with the grant, and a turn token that holds for this workload, this agent, this
+    user and this session.
 
-    A turn token without a user id is refused as well: nobody is acted for silently.
+    So a token that another service was given is of no use with one's own key (``act``, RFC 8693 4.1). A turn token
+    without a user id is refused as well: nobody is acted for silently.
     """
 
     def __init__(self, tokens: TurnTokens) -> None:
@@ -30,8 +32,8 @@ class ActsForUser:
             turn = self._tokens.verify(token, audience=visit.arn)
         except Unauthenticated as refused:
             return _denied(refused.code, refused.message)
-        if turn.owner_key != user_id or turn.session_id != visit.session_id:
-            return _denied("turn_token_mismatch", "The turn token is for another user or session.")
+        if (turn.actor, turn.owner_key, turn.session_id) != (visit.principal.name, user_id, visit.session_id):
+            return _denied("turn_token_mismatch", "The turn token is for another service, user or session.")
         visit.turn = turn
         visit.turn_token = Secret(token)
         return None
