@@ -28,7 +28,7 @@ def evidence_of(reply: Reply, redactor: Redactor) -> Evidence:
         command=_raw(reply, redactor) if reply.sent.raw else _curl(reply, redactor),
         status=reply.status,
         seconds=round(reply.seconds, 4),
-        excerpt=_printable(_shortened(redactor.text(reply.text), _EXCERPT)),
+        excerpt=printable(_shortened(redactor.text(reply.text), _EXCERPT)),
     )
 
 
@@ -89,6 +89,6 @@ def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]} [... {len(text) - limit} more]"
 
 
-def _printable(text: str) -> str:
-    """Nothing that a terminal would obey."""
+def printable(text: str) -> str:
+    """The text without anything that a terminal would obey."""
     return "".join(item if item.isprintable() or item == "\n" else "\N{REPLACEMENT CHARACTER}" for item in text)

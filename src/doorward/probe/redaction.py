@@ -21,8 +21,8 @@ _HEADER_LINE = re.compile(
 _SENSITIVE = re.compile(
     r"^(?:(?:proxy-)?authorization|cookie|set-cookie|x-.*(?:token|authorization).*)$", re.IGNORECASE
 )
-_FIELDS = "code|code_verifier|password|client_secret|access_token|refresh_token|id_token|assertion|token"
-_FORM_FIELD = re.compile(rf"(?<![A-Za-z0-9_])({_FIELDS})=([^&\s'\"$]+)")
+_FIELDS = "code_verifier|password|client_secret|access_token|refresh_token|id_token|assertion|token"
+_FORM_FIELD = re.compile(rf"(?<![A-Za-z0-9_])(code|{_FIELDS})=([^&\s'\"$]+)")
 _JSON_FIELD = re.compile(rf'"({_FIELDS}|PASSWORD|AccessToken|IdToken|RefreshToken)"(\s*:\s*)"[^"$]*"')
 
 

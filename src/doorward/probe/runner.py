@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from doorward.probe.attack import Attack
-from doorward.probe.evidence import Evidence, evidence_of
+from doorward.probe.evidence import Evidence, evidence_of, printable
 from doorward.probe.finding import Finding, Result, inconclusive
 from doorward.probe.lab import Lab
 from doorward.probe.redaction import Redactor
@@ -134,7 +134,7 @@ def _row(attack: Attack, finding: Finding, lab: Lab, seconds: float) -> Row:
         control=control_of(attack),
         mend=attack.mend,
         result=finding.result,
-        sentence=redactor.text(finding.sentence),
+        sentence=printable(redactor.text(finding.sentence)),
         seconds=round(seconds, 3),
         figures=dict(finding.figures),
         evidence=tuple(evidence_of(reply, redactor) for reply in finding.evidence),
