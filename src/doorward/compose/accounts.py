@@ -8,10 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from doorward.compose.first_users import forget_password
 from doorward.compose.house import PROGRAM_CLIENT, Places, is_embedded, issuer
 from doorward.compose.issuing import embedded_sign_in
-from doorward.errors import ConfigurationError, NotFound
+from doorward.errors import ConfigurationError, DoorwardError, NotFound
 from doorward.model.ledger import LedgerEntry
 from doorward.model.settings import Settings
 from doorward.model.sign_in import Account
@@ -77,21 +79,24 @@ def random_password() -> str:
 
 
 async def _recorded(settings: Settings, action: str, username: str, act: Act[T]) -> T:
-    """What an operator does on the command line stands in the ledger, before it is done."""
+    """What an operator does on the command line stands in the ledger before it is done, and its refusal after."""
 
     async def recorded(stores: GatewayStores, sign_in: SignIn) -> T:
-        await stores.ledger.append(
-            LedgerEntry(
-                door="command_line",
-                verdict="allow",
-                code="operator",
-                principal="operator",
-                on_behalf_of=username,
-                action=action,
-                at=time.time(),
-            )
+        entry = LedgerEntry(
+            door="command_line",
+            verdict="allow",
+            code="operator",
+            principal="operator",
+            on_behalf_of=username,
+            action=action,
+            at=time.time(),
         )
-        return await act(stores, sign_in)
+        await stores.ledger.append(entry)
+        try:
+            return await act(stores, sign_in)
+        except DoorwardError as error:
+            await stores.ledger.append(replace(entry, verdict="deny", code=error.code, at=time.time()))
+            raise
 
     return await _with_sign_in(settings, recorded)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from doorward.errors import ConfigurationError
 from doorward.model.settings import Settings
 from doorward.model.sign_in import Client
 
@@ -74,7 +75,12 @@ class Places:
 
     def __init__(self, settings: Settings) -> None:
         self.root = Path(settings.data).absolute()
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The data folder {self.root} cannot be made: {error.strerror}. Choose another with --data."
+            ) from error
         self.keys = self.root / "keys"
         self.gateway_store = self.root / "gateway.db"
         self.runtime_store = self.root / "runtime.db"

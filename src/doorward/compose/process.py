@@ -11,6 +11,8 @@ from importlib import import_module
 
 import msgspec
 
+from doorward.compose.house import Places
+from doorward.compose.occupied import occupied
 from doorward.compose.settings import decode_secret, encode_secret
 from doorward.compose.supervisor import EXIT_CONFIGURATION
 from doorward.errors import ConfigurationError
@@ -38,7 +40,11 @@ def run(name: str, settings: Settings, listeners: Listeners, say: Say, *, watch_
     # Each process imports its own side only: the gateway must not pay for the runtime, nor the other way round.
     main: Main = import_module(f"doorward.compose.{name}").main
     try:
-        with _traced(name, settings.telemetry), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with (
+            occupied(Places(settings).root, name),
+            _traced(name, settings.telemetry),
+            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        ):
             runner.run(_until_signal(main, settings, listeners, say, watch_stdin))
     except ConfigurationError as error:
         sys.stderr.write(f"doorward {name}: {error.message} [{error.code}]\n")

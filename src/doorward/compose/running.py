@@ -10,6 +10,7 @@ from doorward.compose.house import Places
 from doorward.compose.listen import with_addresses
 from doorward.compose.private_file import write_private
 from doorward.compose.settings import Loaded
+from doorward.errors import ConfigurationError
 from doorward.model.settings import Settings
 
 
@@ -37,7 +38,10 @@ def as_running(loaded: Loaded) -> Settings:
     settings = loaded.settings
     file = Path(settings.data).absolute() / "running.json"
     if file.exists() and loaded.sources.get("gateway.port") != "command line":
-        running = msgspec.json.decode(file.read_bytes(), type=Running)
+        try:
+            running = msgspec.json.decode(file.read_bytes(), type=Running)
+        except msgspec.DecodeError:
+            raise ConfigurationError(f"{file} is damaged. Remove it, or start the house anew.") from None
         settings = replace(
             settings,
             gateway=replace(settings.gateway, public_url=running.front_door),

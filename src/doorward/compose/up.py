@@ -38,7 +38,7 @@ _START_TIMEOUT = 60.0
 async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
     """Run until SIGINT or SIGTERM. Raises `ConfigurationError` when it cannot start."""
     require_safe(loaded.settings)
-    _forget(ready_file)
+    _clear(ready_file)
     gateway, runtime = _listeners(loaded, say)
     settings = with_addresses(
         loaded.settings, gateway_port=port_of(gateway["front_door"]), agent_port=port_of(runtime["agent_door"])
@@ -50,6 +50,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
     tester: asyncio.Task[None] | None = None
+    noted = False
     try:
         said = await supervisor.start(_START_TIMEOUT)
         await _answers(f"{settings.gateway.public_url}/readyz", settings)
@@ -58,6 +59,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
         if ready_file is not None:
             write_private(ready_file, msgspec.json.encode(ready))
         note_running(settings)
+        noted = True
         _announce(settings, ready, port_of(gateway["operator"]), say)
         tester = asyncio.create_task(self_test(settings, ready, say))
         await supervisor.wait()
@@ -66,9 +68,17 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
             tester.cancel()
         supervisor.stop()
         _forget(ready_file)
-        forget_running(settings)
+        if noted:  # else it may be another house's on the same folder, which is why we did not start
+            forget_running(settings)
         await supervisor.wait()
     say("Stopped.")
+
+
+def _clear(ready_file: Path | None) -> None:
+    """Make room for the ready file, before anything starts."""
+    if ready_file is not None and not ready_file.absolute().parent.is_dir():
+        raise ConfigurationError(f"There is no folder {ready_file.absolute().parent} for the ready file.")
+    _forget(ready_file)
 
 
 def _forget(ready_file: Path | None) -> None:

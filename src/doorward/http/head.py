@@ -38,10 +38,10 @@ def check_head(version: str, method: bytes, target: bytes, headers: Headers) -> 
         raise Refusal(400, "request_target", "The request target must be a path.")
     names = [name for name, _ in headers]
     distinct = frozenset(names)
-    if not b"".join(names).replace(b"-", b"").isalnum():
-        raise Refusal(400, "header_name", "Header names are letters, digits and hyphens.")
     if b"host" not in distinct:
         raise Refusal(400, "host_header", "Exactly one Host header is needed.")
+    if not b"".join(names).replace(b"-", b"").isalnum():
+        raise Refusal(400, "header_name", "Header names are letters, digits and hyphens.")
     if len(distinct) != len(names):
         _check_repeats(names)
     if not _WATCHED.isdisjoint(distinct):

@@ -58,6 +58,7 @@ async def test_a_plain_request_is_answered_with_its_raw_path_and_no_header_of_th
         ("asterisk form", b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 400, "request_target"),
         ("fragment", b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n", 400, "request_target"),
         ("no host", b"GET / HTTP/1.1\r\nA: b\r\n\r\n", 400, "host_header"),
+        ("no header", b"GET / HTTP/1.1\r\n\r\n", 400, "host_header"),
         ("two hosts", b"GET / HTTP/1.1\r\n" + HOST + b"Host: b\r\n\r\n", 400, "repeated_header"),
         ("underscore", b"GET / HTTP/1.1\r\n" + HOST + b"x_user: 1\r\n\r\n", 400, "header_name"),
         ("folded", b"GET / HTTP/1.1\r\n" + HOST + b"A: b\r\n c\r\n\r\n", 400, "malformed_request"),
