@@ -1,5 +1,7 @@
 """Writes the front door's verdicts to the ledger. Ids and codes only: no path as it was sent, no token, no text."""
 
+import re
+
 import structlog
 
 from doorward.errors import StoreUnavailable
@@ -15,6 +17,7 @@ from doorward.telemetry.metrics import count_verdict
 
 _log = structlog.get_logger()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 
 
 class Recorder:
@@ -45,7 +48,7 @@ class Recorder:
             code=code,
             principal=visit.user_key,
             action=visit.action,
-            resource="/".join(visit.params.values()),
+            resource=_resource(visit),
             request_id=visit.id,
             at=self._clock(),
         )
@@ -55,3 +58,11 @@ class Recorder:
             _log.warning("verdict_not_recorded", request_id=visit.id, action=visit.action, code=entry.code)
             if not denied and visit.method not in _SAFE:
                 raise
+
+
+def _resource(visit: Visit) -> str:
+    """The ids in the path, of callers that are known. What does not look like an id is not recorded: anything can stand
+    in a path, a token too."""
+    if not visit.user_key:
+        return ""
+    return "/".join(value if _ID.fullmatch(value) else "(malformed)" for value in visit.params.values())
