@@ -1,5 +1,6 @@
 """The ledger for the command line: both chains of a house, listed and verified."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -42,11 +43,13 @@ async def listing(settings: Settings, *, limit: int) -> list[tuple[str, ChainedE
     """The newest entries of both chains together, oldest first."""
     found: list[tuple[str, ChainedEntry]] = []
     for name, ledger, close in _chains(settings):
+        newest: deque[tuple[str, ChainedEntry]] = deque(maxlen=limit)
         try:
-            chain = [(name, entry) async for entry in _all(ledger)]
+            async for entry in _all(ledger):
+                newest.append((name, entry))
         finally:
             close()
-        found += chain[-limit:]
+        found += newest
     found.sort(key=lambda item: item[1].entry.at)
     return found[-limit:]
 

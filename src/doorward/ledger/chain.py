@@ -54,7 +54,10 @@ def seal(entry: LedgerEntry) -> bytes:
 
 def unseal(sealed: bytes) -> LedgerEntry:
     """The entry in these bytes. Raises `msgspec.DecodeError` or its subclass when they are none."""
-    return _DECODER.decode(sealed)
+    try:
+        return _DECODER.decode(sealed)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("not UTF-8") from error
 
 
 def next_hash(previous: bytes, sequence: int, sealed: bytes) -> bytes:

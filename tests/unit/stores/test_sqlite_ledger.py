@@ -49,7 +49,11 @@ def insert(rows: sqlite3.Connection) -> None:
     rows.execute("INSERT INTO ledger SELECT 5, entry, hash FROM ledger WHERE sequence = 1")
 
 
-@pytest.mark.parametrize("attack", [edit, edit_type, delete, delete_and_renumber, swap, insert])
+def garble(rows: sqlite3.Connection) -> None:
+    rows.execute("UPDATE ledger SET entry = ?, hash = 'no bytes' WHERE sequence = 5", (b'{"door":"\xff',))
+
+
+@pytest.mark.parametrize("attack", [edit, edit_type, garble, delete, delete_and_renumber, swap, insert])
 async def test_whatever_is_done_to_the_table_is_found_at_the_entry(
     tmp_path: Path, attack: Callable[[sqlite3.Connection], None]
 ) -> None:
@@ -63,10 +67,12 @@ async def test_whatever_is_done_to_the_table_is_found_at_the_entry(
 
     stores = open_gateway(tmp_path / "g.db")
     fault = await stores.ledger.verify()
+    listed = await stores.ledger.entries()
     stores.close()
 
     assert fault is not None
     assert fault.sequence == 5
+    assert [one.entry.code for one in listed][:4] == ["code-1", "code-2", "code-3", "code-4"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ the same file cannot fork the chain. Triggers refuse UPDATE and DELETE.
 import sqlite3
 from collections.abc import Callable
 
+import msgspec
+
 from doorward.ledger.chain import GENESIS, Link, next_hash, seal, unseal, verify_chain
 from doorward.model.ledger import ChainedEntry, ChainFault, LedgerEntry
 from doorward.stores.sqlite.database import SqliteDatabase
@@ -32,7 +34,10 @@ class SqliteLedger:
         rows = self._database.read(
             "SELECT sequence, entry, hash FROM ledger WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit)
         )
-        return [ChainedEntry(sequence=sequence, entry=unseal(sealed), hash=hash_) for sequence, sealed, hash_ in rows]
+        return [
+            ChainedEntry(sequence=sequence, entry=_entry(sealed), hash=_bytes(hash_))
+            for sequence, sealed, hash_ in rows
+        ]
 
     async def verify(self) -> ChainFault | None:
         return await self._database.read_in_thread(_verify)
@@ -40,7 +45,7 @@ class SqliteLedger:
     def last_of(self, door: str, *, among: int = 20_000) -> LedgerEntry | None:
         """The newest entry of a door among the newest entries of all doors."""
         rows = self._database.read("SELECT entry FROM ledger ORDER BY sequence DESC LIMIT ?", (among,))
-        entries = (unseal(sealed) for (sealed,) in rows)
+        entries = (_entry(sealed) for (sealed,) in rows)
         return next((entry for entry in entries if entry.door == door), None)
 
 
@@ -63,6 +68,14 @@ def _verify(connection: sqlite3.Connection) -> ChainFault | None:
         return verify_chain(Link(sequence, _bytes(sealed), _bytes(hash_)) for sequence, sealed, hash_ in rows)
     finally:
         rows.close()
+
+
+def _entry(sealed: object) -> LedgerEntry:
+    """The entry, or one that says that it is none: whoever looks for the bad entry must get to see the good ones."""
+    try:
+        return unseal(_bytes(sealed))
+    except msgspec.DecodeError:
+        return LedgerEntry(door="", verdict="", code="unreadable")
 
 
 def _bytes(value: object) -> bytes:
