@@ -184,8 +184,10 @@ def public_spellings(jwk: Mapping[str, Any]) -> dict[str, bytes]:
 def confused(jwt: Jwt, jwk: Mapping[str, Any]) -> list[Forged]:
     """AP-JWT-02: the issuer's public key as the secret of an HMAC."""
     spellings = public_spellings(jwk)
-    forged = [Forged(f"HS256 with the public key as {name}", mac(jwt.header, jwt.claims, secret))
-              for name, secret in spellings.items()]
+    forged = [
+        Forged(f"HS256 with the public key as {name}", mac(jwt.header, jwt.claims, secret))
+        for name, secret in spellings.items()
+    ]
     forged += [
         Forged(f"{algorithm} with PEM", mac(jwt.header, jwt.claims, spellings["PEM"], algorithm))
         for algorithm in ("HS384", "HS512")
@@ -300,4 +302,3 @@ def _thumbprint(jwk: Mapping[str, Any]) -> str:
 def is_rsa(key: object) -> bool:
     """Whether this is a public RSA key of a JWK Set."""
     return isinstance(key, dict) and key.get("kty") == "RSA" and "n" in key and "e" in key
-

@@ -58,6 +58,10 @@ class TokenAttack(Attack):
 class ClaimsAttack(TokenAttack):
     """For wrong claims under a right signature, which need the issuer's key; else the attacker's own has to do."""
 
+    async def control(self, lab: Lab) -> Finding | None:
+        """With the issuer's key also: the user's own claims, signed anew, are taken."""
+        return await super().control(lab) or await lab.once("signer-works", lambda: _signer_works(lab))
+
     def limits_of(self, signer: Signer) -> str:
         """Without the issuer's key a refusal may be for the signature."""
         if signer.genuine:
@@ -115,6 +119,14 @@ async def _token_works(lab: Lab) -> Finding | None:
     return None
 
 
+async def _signer_works(lab: Lab) -> Finding | None:
+    signer, jwt = await signer_of(lab), await genuine(lab)
+    if not signer.genuine:
+        return None
+    reply = await lab.present([bearer(signer.sign(jwt.header, jwt.claims))])
+    return None if taken(lab, reply) else inconclusive("A token signed with the issuer's key was not taken.", reply)
+
+
 def taken(lab: Lab, reply: Reply) -> bool:
     """Whether a credential opened the door: the agent answered, or the cheap page did."""
     if lab.target.whoami and reply.sent.url == lab.token_url():
@@ -129,7 +141,7 @@ def bearer(token: str) -> Header:
 
 async def show(lab: Lab, forged: Sequence[Forged]) -> list[Shown]:
     """Show each token where users' tokens are taken, and at the agent where that is another place."""
-    agent = await _agent_beside(lab)
+    agent = await agent_beside(lab)
 
     async def one(item: Forged, url: str) -> Shown:
         headers = [bearer(item.token)]
@@ -140,7 +152,7 @@ async def show(lab: Lab, forged: Sequence[Forged]) -> list[Shown]:
     return await lab.together([one(item, place) for place in places for item in forged], at_once=8)
 
 
-async def _agent_beside(lab: Lab) -> str:
+async def agent_beside(lab: Lab) -> str:
     """The agent's own URL, unless that is where users' tokens are shown anyway, or it asks for none at all."""
 
     async def find() -> str:

@@ -12,7 +12,7 @@ from doorward.probe.target import Account, Chat, SignIn, Target, Workload
 CANARY = "I am the rehearsal model"
 _CHATS = {
     "direct": Chat(path="", prompt_field="prompt", canary=CANARY, session_field=""),
-    "front-door": Chat(path="/chat", prompt_field="prompt", canary=CANARY, session_field=""),
+    "front-door": Chat(path="/chat", prompt_field="prompt", canary=CANARY),
     "two-doors": Chat(path="/chat", canary=CANARY),
     "conversations": Chat(path="/api/chat", canary=CANARY),
 }
