@@ -8,6 +8,7 @@ A claim is a text file of five lines: what it is, the host, the public key, unti
 import base64
 import binascii
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ FOREIGN_PER_SECOND = 20.0
 FOREIGN_SECONDS = 600.0
 _FIRST_LINE = "doorward-probe 1"
 _LARGEST = 4096
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:]{2,39}")
 
 
 def is_loopback(host: str) -> bool:
@@ -41,7 +43,7 @@ def is_loopback(host: str) -> bool:
 
 def claim_text(host: str, key: Ed25519PrivateKey, *, now: float, lifetime: float = CLAIM_SECONDS) -> str:
     """The file that the operator publishes at `WELL_KNOWN` of `host` (a name or an address, without port)."""
-    if not host or urlsplit(f"//{host}").hostname != host.lower():
+    if not _HOST.fullmatch(host):
         raise ConfigurationError(
             f"{host} is not a host's name: give it without scheme, port and path.", code="claim_invalid"
         )
