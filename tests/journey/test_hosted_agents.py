@@ -58,6 +58,19 @@ SDK_COUNTER = SDK_HEAD + textwrap.dedent(COUNTER).replace(
 ).replace("(message)", "(payload['prompt'])")
 
 
+def turn(turn_id: str) -> TurnIdentity:
+    """A turn of Ann's in the session."""
+    return TurnIdentity(
+        issuer=ANN.issuer,
+        subject=ANN.subject,
+        actor="chat",
+        session_id=SESSION,
+        turn_id=turn_id,
+        audience="agent",
+        expires_at=0,
+    )
+
+
 async def stopped(marks: Path) -> None:
     await eventually(lambda: marks.read_text() == "stopped", seconds=1)
 
@@ -101,16 +114,7 @@ async def test_an_agent_remembers_across_workers_and_restarts_but_not_across_use
         assert await house.text("What is my name?") == "Your name is Ada."
     async with hosted(HELLO, tmp_path) as house:
         assert await house.text("What is my name?") == "Your name is Ada."
-        turn = TurnIdentity(
-            issuer=ANN.issuer,
-            subject=ANN.subject,
-            actor="chat",
-            session_id=SESSION,
-            turn_id="turn-1",
-            audience="agent",
-            expires_at=0,
-        )
-        assert await house.text("What did I say?", who=turn) == "You said: What is my name?"
+        assert await house.text("What did I say?", who=turn("turn-1")) == "You said: What is my name?"
         assert "nothing" in await house.text("What did I say?", who=Workload(key_id="k", name="batch"))
 
 
@@ -261,6 +265,31 @@ async def test_stopping_a_session_ends_what_runs_in_it_and_nothing_else(tmp_path
         assert not await house.host.stop("hello", ANN, SESSION)
         await until(other, b"10 ")
         await other.chunks.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_turn_that_stops_late_does_not_stop_the_next_turn_of_its_session(tmp_path: Path) -> None:
+    async with hosted(written(tmp_path, COUNTER), tmp_path) as house:
+        now = await house.run(str(tmp_path / "marks"), who=turn("turn-2"))
+        await until(now, b"TEXT_MESSAGE_CONTENT")
+        assert not await house.host.stop("hello", turn("turn-1"), SESSION)
+        await until(now, b"10 ")
+        assert await house.host.stop("hello", turn("turn-2"), SESSION)
+        with pytest.raises(AgentFailed):
+            await until(now, b"never")
+
+
+async def test_what_runs_at_shutdown_may_end_by_itself(tmp_path: Path) -> None:
+    async with hosted(written(tmp_path, COUNTER), tmp_path) as house:
+        reply = await house.run(str(tmp_path / "marks"))
+        draining = asyncio.create_task(house.host.drain(30))
+        await until(reply, b"10 ")
+        assert not draining.done()
+        await reply.chunks.aclose()  # type: ignore[attr-defined]
+        async with asyncio.timeout(5):
+            await draining
+        endless = await house.run(str(tmp_path / "marks"))
+        await house.host.drain(0.05)
+        await endless.chunks.aclose()  # type: ignore[attr-defined]
 
 
 async def test_a_session_runs_one_call_at_a_time(tmp_path: Path) -> None:

@@ -46,13 +46,13 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
             Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
             Served(operator_app, listeners["operator"], strict_protocol()),
         )
-        await serve_until(
-            stop,
-            served,
-            on_ready=lambda: say({}),
-            on_stop=host.close,
-            grace=settings.gateway.shutdown_grace,
-        )
+        grace = settings.gateway.shutdown_grace
+
+        async def close() -> None:
+            await host.drain(grace / 2)
+            await host.close()
+
+        await serve_until(stop, served, on_ready=lambda: say({}), on_stop=close, grace=grace / 2)
     finally:
         await host.close()
         await keys.aclose()

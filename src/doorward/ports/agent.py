@@ -36,7 +36,8 @@ class Runtime(Protocol):
         ...
 
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
-        """Cancel what runs in that caller's session. False when there was nothing."""
+        """Cancel what runs in that caller's session; a `TurnIdentity` cancels its own turn alone. False when there was
+        nothing."""
         ...
 
 

@@ -4,6 +4,8 @@ The agent door calls it after its checks; compose starts and closes it. It never
 worker does.
 """
 
+import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ from doorward.runtime.agent_file import agent_file
 from doorward.runtime.exchange import NotSent, WorkerChunks, aborted, headers_for, post, refuse_failure, reply
 from doorward.runtime.keeper import WorkerKeeper
 from doorward.runtime.process import WorkerPlan
-from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of
+from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of, turn_of
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
 from doorward.telemetry.metrics import AGENT_RUNS
@@ -65,6 +67,13 @@ class RuntimeHost:
             await self.close()
             raise
 
+    async def drain(self, seconds: float) -> None:
+        """Give what runs so long to end by itself: a gateway that stops at the same moment ends its own turns, and they
+        are to hear why from it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._invocations.idle()
+
     async def close(self) -> None:
         """Stop what runs, the worker, the state service, and remove the private folder."""
         for invocation in self._invocations.all():
@@ -98,7 +107,7 @@ class RuntimeHost:
         if path is None or self._router is None:
             raise NotFound(f"There is no agent {agent}.", code="agent_unknown")
         key = SessionKey(owner_of(caller), agent, call.session_id)
-        invocation = self._invocations.begin(key, self._settings.turn_timeout)
+        invocation = self._invocations.begin(key, self._settings.turn_timeout, turn_id=turn_of(caller))
         try:
             keeper = self._router.worker_for(key)
             try:
@@ -127,7 +136,8 @@ class RuntimeHost:
 
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
         invocation = self._invocations.running(SessionKey(owner_of(caller), agent, session_id))
-        if invocation is None:
+        # A turn stops itself alone: by the time it asks, the session's next turn may be running.
+        if invocation is None or turn_of(caller) not in ("", invocation.turn_id):
             return False
         invocation.abort("stopped")
         return True

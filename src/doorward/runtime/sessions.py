@@ -45,11 +45,19 @@ def owner_of(caller: Principal) -> str:
     return f"workload:{caller.name}"
 
 
-class Invocation:
-    """One running call. `handle` is what its worker shows to reach the session's state."""
+def turn_of(caller: Principal) -> str:
+    """The id of the turn that calls; empty when it is none."""
+    return caller.turn_id if isinstance(caller, TurnIdentity) else ""
 
-    def __init__(self, key: SessionKey, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+
+class Invocation:
+    """One running call, of the turn `turn_id` if it is one. `handle` is what its worker shows to reach the session's
+    state."""
+
+    def __init__(self, key: SessionKey, turn_id: str, timeout: float) -> None:
+        loop = asyncio.get_running_loop()
         self.key = key
+        self.turn_id = turn_id
         self.handle = secrets.token_urlsafe(32)
         self.aborted = ""
         self.hang_up: Callable[[], None] | None = None
@@ -75,14 +83,17 @@ class Invocations:
     def __init__(self) -> None:
         self._by_key: dict[SessionKey, Invocation] = {}
         self._by_handle: dict[str, Invocation] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
 
-    def begin(self, key: SessionKey, timeout: float) -> Invocation:
+    def begin(self, key: SessionKey, timeout: float, *, turn_id: str = "") -> Invocation:
         """Start the clock of a call of at most `timeout` seconds. `Conflict` (``session_busy``) while another runs."""
         if key in self._by_key:
             raise Conflict("Something already runs in this session.", code="session_busy")
-        invocation = Invocation(key, asyncio.get_running_loop(), timeout)
+        invocation = Invocation(key, turn_id, timeout)
         self._by_key[key] = invocation
         self._by_handle[invocation.handle] = invocation
+        self._idle.clear()
         return invocation
 
     def end(self, invocation: Invocation) -> None:
@@ -90,6 +101,8 @@ class Invocations:
         invocation.disarm()
         if self._by_handle.pop(invocation.handle, None) is not None:
             del self._by_key[invocation.key]
+        if not self._by_handle:
+            self._idle.set()
 
     def running(self, key: SessionKey) -> Invocation | None:
         """What runs in that session."""
@@ -98,6 +111,10 @@ class Invocations:
     def by_handle(self, handle: str) -> Invocation | None:
         """The running call that was given this handle."""
         return self._by_handle.get(handle)
+
+    async def idle(self) -> None:
+        """Return when nothing runs."""
+        await self._idle.wait()
 
     def all(self) -> list[Invocation]:
         """Everything that runs."""
