@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 
 import structlog
 
@@ -12,7 +12,7 @@ from doorward.front_door.rate_headers import limit_headers
 from doorward.front_door.visit import Visit
 from doorward.front_door.where import where
 from doorward.http.asgi import Send
-from doorward.http.response import Headers, Response, problem, problem_of
+from doorward.http.response import Headers, Response, close_chunks, problem, problem_of
 from doorward.telemetry.metrics import OPEN_STREAMS
 
 _log = structlog.get_logger()
@@ -55,8 +55,7 @@ class Answers:
             else:
                 await self._stream(visit, response, response.chunks, send)
         finally:
-            if isinstance(response.chunks, AsyncGenerator):
-                await response.chunks.aclose()
+            await close_chunks(response.chunks)
 
     def _headers(self, visit: Visit, response: Response) -> Headers:
         headers = response.headers + visit.response_headers

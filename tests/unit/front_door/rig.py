@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
@@ -73,6 +73,22 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
     count: int = 0
 
 
+class PassedOn:
+    """Another's chunks: an iterator that can be closed, and no generator."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> "PassedOn":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        await self._chunks.aclose()
+
+
 class Handlers:
     """Handlers that count how often they ran."""
 
@@ -102,7 +118,10 @@ class Handlers:
         self.runs += 1
         return event_stream(self._chunks())
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def passed_on(self, request: Request) -> Response:
+        return event_stream(PassedOn(self._chunks()))
+
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
         try:
             yield b"data: 1\n\n"
             await self.release.wait()
@@ -129,6 +148,7 @@ class Handlers:
             Route(method="POST", path="/api/chat", handler=self.echo, access=user, body=Message, prompt=("message",)),
             Route(method="POST", path="/api/wait", handler=self.wait, access=user, turn=True),
             Route(method="GET", path="/api/stream", handler=self.stream, access=user, stream=True),
+            Route(method="GET", path="/api/passed-on", handler=self.passed_on, access=user, stream=True),
             Route(method="GET", path="/api/admin", handler=self.echo, access=operator),
             Route(method="GET", path="/open", handler=self.echo, access=public, query=("code", "*")),
             Route(method="GET", path="/broken", handler=self.broken, access=public),

@@ -107,6 +107,7 @@ class RecordingAgent:
         self._content_type = content_type
         self._chunks = chunks
         self._failure = failure
+        self.hung_up = False
 
     async def invoke(self, call: AgentCall) -> AgentReply:
         self.calls.append(call)
@@ -115,8 +116,11 @@ class RecordingAgent:
         return AgentReply(status=200, content_type=self._content_type, session_id=call.session_id, chunks=self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
-            yield chunk
+        try:
+            for chunk in self._chunks:
+                yield chunk
+        finally:
+            self.hung_up = True
 
     async def stop(self, agent: str, session_id: str) -> None: ...
 
@@ -174,6 +178,7 @@ async def test_an_answer_that_is_too_large_is_a_failure_of_the_agent() -> None:
     agent = RecordingAgent("application/json", [b"x" * 600, b"x" * 600])
     async with front_door(passing(agent)) as call:
         status, _, body = await call("POST", "/chat", json={"prompt": "x"})
+        assert agent.hung_up
     assert (status, decoded(body)["code"]) == (502, "answer_too_large")
 
 

@@ -21,11 +21,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_stream_ends_when_the_reader_goes_and_gives_its_place_back() -> None:
+@pytest.mark.parametrize("path", ["/api/stream", "/api/passed-on"])
+async def test_a_stream_ends_when_the_reader_goes_and_gives_its_place_back(path: str) -> None:
     """AP-LIM-04."""
     async with front_door(open_streams=1) as rig:
         async with connected(rig.port) as (reader, writer):
-            writer.write(opening(rig))
+            writer.write(opening(rig, path))
             async with asyncio.timeout(2):
                 await reader.readuntil(b"data: 1\n\n")
             full = await rig.request("GET", "/api/stream", ALICE, SSE)

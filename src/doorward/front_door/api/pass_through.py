@@ -14,7 +14,7 @@ from doorward.errors import AgentFailed, Unauthenticated
 from doorward.front_door.api.parameters import wants_stream
 from doorward.front_door.api.shapes import prompt_request
 from doorward.http.request import Request
-from doorward.http.response import Problem, Response, event_stream
+from doorward.http.response import Problem, Response, close_chunks, event_stream
 from doorward.http.routes import Access, Route
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.secret import Secret
@@ -97,8 +97,11 @@ async def _passed_on(reply: AgentReply, max_bytes: int) -> Response:
 
 async def _whole(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
     body = bytearray()
-    async for chunk in chunks:
-        body += chunk
-        if len(body) > max_bytes:
-            raise AgentFailed("The agent's answer is too large.", code="answer_too_large")
+    try:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > max_bytes:
+                raise AgentFailed("The agent's answer is too large.", code="answer_too_large")
+    finally:
+        await close_chunks(chunks)
     return bytes(body)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
+from doorward.http.response import close_chunks
 from doorward.model.chat import TurnEvent
 from doorward.model.principals import User
 from doorward.ports.services import Chat
@@ -26,7 +27,7 @@ async def stream(batches: AsyncIterator[list[TurnEvent]]) -> AsyncGenerator[byte
         async for batch in batches:
             yield frames(batch) if batch else HEARTBEAT
     finally:
-        await _hang_up(batches)
+        await close_chunks(batches)
 
 
 async def resumed(chat: Chat, user: User, turn_id: str, after: int) -> AsyncIterator[bytes]:
@@ -50,7 +51,7 @@ async def _from_known(
         if len(first) > 1:
             yield frames(first[1:])
     else:
-        await _hang_up(batches)
+        await close_chunks(batches)
         yield RESET
         batches = await chat.events(user, turn_id, after=0)
     async with aclosing(stream(batches)) as chunks:
@@ -64,8 +65,3 @@ async def _first_batch(batches: AsyncIterator[list[TurnEvent]]) -> list[TurnEven
             return await anext(batches, [])
     except TimeoutError:
         return []
-
-
-async def _hang_up(batches: AsyncIterator[list[TurnEvent]]) -> None:
-    if isinstance(batches, AsyncGenerator):
-        await batches.aclose()
