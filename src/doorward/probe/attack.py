@@ -36,6 +36,9 @@ class Attack:
         except ProbeError as error:
             return inconclusive(f"The target did not play along: {error}")
 
+    async def prepare(self, lab: Lab) -> None:
+        """Called for every attack before the first one runs: one that waits long begins here, in the background."""
+
     async def applies(self, lab: Lab) -> str:
         """Empty when the target has what this attack is about, else a sentence that says what it lacks."""
         del lab

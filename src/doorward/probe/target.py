@@ -60,9 +60,9 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     endpoints as an attacker may have learnt them, complete URLs of plain POST endpoints; with `agent_door` and
     `agent_arn` the AgentCore invocation URL is made from them. `whoami` is a cheap GET that needs a user's token.
     `metrics` are URLs of Prometheus pages with the house's own counters, where the owner lets the probe read them.
-    `history` is the path of the list of conversations, with ``/{id}`` and ``/{id}/export`` beneath it, and `turns` that
-    of turns, with ``/{id}``, ``/{id}/events`` and ``/{id}/cancel``; empty where there are none. `session_sign_in` is the
-    path where a browser begins to sign in at the front door, `session_sign_out` where it POSTs to leave.
+    `history` is the path of the list of conversations, with ``/{id}`` and ``/{id}/export`` beneath it, and `turns`
+    that of turns, with ``/{id}``, ``/{id}/events`` and ``/{id}/cancel``; empty where there are none. At
+    `session_sign_in` a browser begins to sign in at the front door, with `session_sign_out` it POSTs to leave.
     An owner may also give `issuer_key`, the issuer's private signing key (a JWK or PEM), so that the probe can sign
     tokens whose claims are wrong; a token of a user whose time is over (`expired_token`); and one whose signing key the
     issuer has removed (`retired_token`).
