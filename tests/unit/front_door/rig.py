@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
@@ -74,19 +74,23 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PassedOn:
-    """Another's chunks: an iterator that can be closed, and no generator."""
+    """Another's chunks: an iterator that can be closed, and no generator, so that nothing else ends it."""
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
-        self._chunks = chunks
+    def __init__(self, handlers: "Handlers") -> None:
+        self._handlers = handlers
+        self._left = [b"data: 1\n\n"]
 
     def __aiter__(self) -> "PassedOn":
         return self
 
     async def __anext__(self) -> bytes:
-        return await anext(self._chunks)
+        if not self._left:
+            await self._handlers.release.wait()
+            raise StopAsyncIteration
+        return self._left.pop()
 
     async def aclose(self) -> None:
-        await self._chunks.aclose()
+        self._handlers.streams_closed += 1
 
 
 class Handlers:
@@ -119,9 +123,9 @@ class Handlers:
         return event_stream(self._chunks())
 
     async def passed_on(self, request: Request) -> Response:
-        return event_stream(PassedOn(self._chunks()))
+        return event_stream(PassedOn(self))
 
-    async def _chunks(self) -> AsyncGenerator[bytes, None]:
+    async def _chunks(self) -> AsyncIterator[bytes]:
         try:
             yield b"data: 1\n\n"
             await self.release.wait()
