@@ -75,7 +75,7 @@ def _entry(sealed: object) -> LedgerEntry:
     try:
         return unseal(_bytes(sealed))
     except msgspec.DecodeError:
-        return LedgerEntry(door="", verdict="", code="unreadable")
+        return LedgerEntry(door="", verdict="", code="(unreadable)")
 
 
 def _bytes(value: object) -> bytes:
