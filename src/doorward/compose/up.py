@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -159,8 +160,17 @@ def _announce(settings: Settings, ready: JsonObject, operator_port: int, say: Sa
     say(f"  agent door   {settings.agent.url}  ({ready['agent_arn']})")
     say(f"  metrics      http://{settings.gateway.operator_host}:{operator_port}/metrics")
     for user in ready["users"]:
-        say(f"  sign in as   {user['username']}  password {user['password']}")
+        say(f"  sign in as   {user['username']}  {_password_of(settings, user)}")
     for name, what in twins(settings).items():
         say(f"  twin         {name}: {what}")
     if is_embedded(settings) and ready["users"]:
         say(f"  a token      doorward token --user {ready['users'][0]['username']} --data {Places(settings).root}")
+
+
+def _password_of(settings: Settings, user: JsonObject) -> str:
+    """INVARIANT: a password is shown to a person at a terminal, and never goes to a log (AP-AUD-07)."""
+    if sys.stdout.isatty():
+        return f"password {user['password']}"
+    if settings.environment == "production":
+        return f"password: set one with doorward user passwd {user['username']}"
+    return f"password in {Places(settings).first_users}"
