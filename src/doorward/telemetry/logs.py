@@ -1,5 +1,6 @@
 """Structured logs. Fields whose names speak of secrets or text are starred, whatever they hold."""
 
+import contextlib
 import logging
 import re
 import sys
@@ -21,6 +22,17 @@ def withhold(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
+class _Logger(structlog.PrintLogger):
+    """INVARIANT: a line that cannot be written (the log's disk is full, its reader has gone) decides no request."""
+
+    def msg(self, message: str) -> None:
+        """Print it, or lose it."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
 def configure_logs(process: str, *, level: str, as_json: bool) -> None:
     """Send this process's logs to stderr, with the process's name on each line."""
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
@@ -33,7 +45,7 @@ def configure_logs(process: str, *, level: str, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Logger(sys.stderr),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
