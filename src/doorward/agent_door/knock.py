@@ -9,13 +9,11 @@ import secrets
 import uuid
 from collections.abc import AsyncIterator
 from typing import NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-import aiohttp
 import msgspec
 import structlog
 from msgspec import Struct
-from yarl import URL
 
 from doorward.agent_door.visit import REQUEST_ID, SESSION_ID, TURN_TOKEN, USER_ID
 from doorward.errors import (
@@ -28,6 +26,7 @@ from doorward.errors import (
     Forbidden,
     TooManyRequests,
 )
+from doorward.http.client import Answer, Client, ConnectTimeout, Origin
 from doorward.identity import sigv4
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.secret import Secret
@@ -88,7 +87,7 @@ class _Sending(Struct, frozen=True):
 
 class Knock:
     """Knocks at one agent door. `settings` gives region and deadlines; without `credentials` only calls with `bearer`
-    can be made. The session is made in the running loop at first use, unless one is passed in (and then not closed).
+    can be made. Belongs to one event loop.
     """
 
     def __init__(
@@ -98,30 +97,25 @@ class Knock:
         *,
         credentials: sigv4.Credentials | None,
         clock: Clock,
-        session: aiohttp.ClientSession | None = None,
     ) -> None:
-        base = URL(url)
-        if base.scheme not in ("http", "https") or not base.host:
-            raise ConfigurationError(f"The agent door's URL is not an http(s) URL: {url}")
-        self._origin = str(base.origin())
-        self._path = base.raw_path.rstrip("/")
-        default_port = base.port == (443 if base.scheme == "https" else 80)
-        self._host = str(base.host_subcomponent if default_port else f"{base.host_subcomponent}:{base.port}")
+        base = urlsplit(url)
+        origin = _origin_of(url)
+        self._path = base.path.rstrip("/")
+        default_port = origin.port == (443 if origin.tls else 80)
+        bare = f"[{origin.host}]" if ":" in origin.host else origin.host
+        self._host = bare if default_port else f"{bare}:{origin.port}"
         self._region = settings.region
-        self._timeout = aiohttp.ClientTimeout(total=settings.turn_timeout, sock_connect=settings.connect_timeout)
+        self._timeout = settings.turn_timeout
+        self._client = Client(origin, connect_timeout=settings.connect_timeout, keep_alive=_KEEP_ALIVE_SECONDS)
         self._credentials = credentials
         self._clock = clock
-        self._session = session
-        self._owns_session = session is None
         self._name = secrets.token_hex(12)
         self._numbers = itertools.count(1)
         self._paths: dict[tuple[str, str], str] = {}
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None and self._owns_session:
-            await self._session.close()
-            self._session = None
+        self._client.close()
 
     async def invoke(self, call: AgentCall) -> AgentReply:
         headers = [("content-type", "application/json"), ("accept", call.accept), (SESSION_ID, call.session_id)]
@@ -149,7 +143,7 @@ class Knock:
         response = await self._send(_Sending(self._path_of(agent, "stopruntimesession"), headers, [], body))
         if response.status != 200:
             await _raise_refusal(response)
-        response.release()
+        await response.up_to(_MAX_ERROR_BYTES)
 
     def _path_of(self, agent: str, operation: str) -> str:
         key = (agent, operation)
@@ -157,29 +151,25 @@ class Knock:
             self._paths[key] = f"{self._path}/runtimes/{quote(agent, safe='')}/{operation}"
         return self._paths[key]
 
-    async def _send(self, sending: _Sending) -> aiohttp.ClientResponse:
+    async def _send(self, sending: _Sending) -> Answer:
         query = f"qualifier={_QUALIFIER}"
         headers = [*self._proof(sending, query), *sending.unsigned]
         try:
-            return await self._client().request(
-                "POST",
-                URL(f"{self._origin}{sending.path}?{query}", encoded=True),
-                headers=headers,
-                data=sending.body,
-                allow_redirects=False,
-            )
-        except aiohttp.ConnectionTimeoutError:
+            target = f"{sending.path}?{query}"
+            return await self._client.send("POST", target, headers, sending.body, timeout=self._timeout)
+        except ConnectTimeout:
             raise AgentUnreachable("The agent door did not take the connection in time.") from None
         except TimeoutError:
             raise AgentTimeout("The agent did not answer in time.") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             _log.warning("agent_door_unreachable", error=type(error).__name__)
             raise AgentUnreachable("The agent door cannot be reached.") from None
 
     def _proof(self, sending: _Sending, query: str) -> list[tuple[str, str]]:
         """The headers with the credential: the user's token where the pattern says so, else a signature."""
         if sending.bearer is not None:
-            return [*sending.headers, ("authorization", f"Bearer {sending.bearer.reveal()}")]
+            bearer = ("authorization", f"Bearer {sending.bearer.reveal()}")
+            return [("host", self._host), *sending.headers, bearer]
         if self._credentials is None:
             raise ConfigurationError("This service has no key for the agent door.")
         # The id makes two equal calls within one second two signatures, so that neither is taken for a replay.
@@ -191,17 +181,18 @@ class Knock:
         head = sigv4.Head("POST", sending.path, query, signed)
         return [*signed, *sigv4.sign(head, sending.body, self._credentials, region=self._region, at=self._clock())]
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self._timeout,
-                auto_decompress=False,
-                trust_env=False,
-                skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
-            )
-        return self._session
+
+def _origin_of(url: str) -> Origin:
+    """Where a URL leads. Refuses what is no http(s) URL."""
+    base = urlsplit(url)
+    try:
+        port = base.port
+    except ValueError:
+        port = 0
+    if base.scheme not in ("http", "https") or not base.hostname or port == 0:
+        raise ConfigurationError(f"The agent door's URL is not an http(s) URL: {url}")
+    tls = base.scheme == "https"
+    return Origin(host=base.hostname, port=port or (443 if tls else 80), tls=tls)
 
 
 def _for_user(user_id: str | None, turn_token: Secret | None) -> list[tuple[str, str]]:
@@ -216,41 +207,40 @@ def _for_user(user_id: str | None, turn_token: Secret | None) -> list[tuple[str,
 class _Chunks(AsyncIterator[bytes]):
     """The body as it arrives. Closing it before its end closes the connection, which hangs up on the agent."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: Answer) -> None:
         self._response = response
-        self._source = response.content.iter_any()
 
     async def __anext__(self) -> bytes:
         try:
-            return await self._source.__anext__()
+            chunk = await self._response.read()
         except TimeoutError:
-            self._response.close()
             raise AgentTimeout("The agent did not finish in time.") from None
-        except (aiohttp.ClientError, OSError):
-            self._response.close()
+        except OSError:
             raise AgentUnreachable("The agent's answer broke off.") from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         """Hang up, unless the end was reached: then the connection is back in the pool already."""
-        self._response.close()
+        self._response.hang_up()
 
 
-async def _raise_refusal(response: aiohttp.ClientResponse) -> NoReturn:
+async def _raise_refusal(response: Answer) -> NoReturn:
     problem = _Problem()
-    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError):
-        problem = msgspec.json.decode(await response.content.read(_MAX_ERROR_BYTES), type=_Problem)
-    response.close()
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        problem = msgspec.json.decode(await response.up_to(_MAX_ERROR_BYTES), type=_Problem)
     _log.info("agent_door_answered", status=response.status, code=problem.code)
     raise _error_of(response, problem)
 
 
-def _error_of(response: aiohttp.ClientResponse, problem: _Problem) -> DoorwardError:
+def _error_of(response: Answer, problem: _Problem) -> DoorwardError:
     if response.status in (402, 429):
         return TooManyRequests("The agent is busy.", retry_after=_retry_after(response))
     found = _BY_STATUS.get(response.status) or _BY_CODE.get(problem.code) or _FAILED
     return found.kind(found.message, code=found.code)
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> float:
+def _retry_after(response: Answer) -> float:
     value = response.headers.get("retry-after", "")
     return float(value) if value.isascii() and value.isdigit() else 1.0

@@ -4,15 +4,14 @@ The host calls it. It sends only the headers named here: no user's token and no 
 """
 
 import asyncio
-import io
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any
 
-import aiohttp
 import structlog
 
 from doorward.errors import AgentFailed, AgentTimeout, AgentUnreachable, DoorwardError
+from doorward.http.client import Answer, NotConnected
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal, TurnIdentity, Workload
 from doorward.runtime.process import WorkerProcess
@@ -26,6 +25,7 @@ from doorward.runtime.wire import (
     TURN_TOKEN_HEADER,
     USER_HEADER,
     WORKER_HEADER,
+    WORKER_HOST,
 )
 
 log = structlog.get_logger()
@@ -36,6 +36,7 @@ MEDIA_TYPES = ("text/event-stream", "application/json", "text/plain")
 def headers_for(worker: WorkerProcess, invocation: Invocation, caller: Principal, call: AgentCall) -> dict[str, str]:
     """The headers of an invocation. INVARIANT: `AgentCall.bearer` is never among them."""
     headers = {
+        "host": WORKER_HOST,
         "content-type": "application/json",
         "accept": call.accept,
         SESSION_HEADER: invocation.key.visible_id,
@@ -66,7 +67,7 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
     def __init__(
         self,
         worker: WorkerProcess,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         invocation: Invocation,
         *,
         end: Callable[[Invocation], None],
@@ -84,8 +85,8 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
             self._finish()
             raise aborted(self._invocation)
         try:
-            chunk = await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
+            chunk = await self._response.read()
+        except OSError as error:
             self._finish()
             raise failure(self._worker, self._invocation, error) from None
         except asyncio.CancelledError:
@@ -96,7 +97,7 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
             self._finish()
             raise AgentFailed("The agent's answer is too large.", code="response_too_large")
         if not chunk:
-            self._finish(release=True)
+            self._finish()
             raise StopAsyncIteration
         return chunk
 
@@ -112,11 +113,8 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
         """Hang up. May be said twice."""
         self._finish()
 
-    def _finish(self, *, release: bool = False) -> None:
-        if release:
-            self._response.release()
-        else:
-            self._response.close()
+    def _finish(self) -> None:
+        self._response.hang_up()
         self._end(self._invocation)
 
 
@@ -138,36 +136,34 @@ def failure(worker: WorkerProcess, invocation: Invocation, error: BaseException)
 
 async def post(
     worker: WorkerProcess, path: str, headers: dict[str, str], body: bytes, invocation: Invocation
-) -> aiohttp.ClientResponse:
+) -> Answer:
     """Send and wait for the head of the answer; ended by `Invocation.abort`. Raises what `WorkerChunks` raises."""
     try:
         async with asyncio.timeout(None) as scope:
             loop = asyncio.get_running_loop()
             invocation.hang_up = lambda: scope.reschedule(loop.time())
-            return await worker.exchange.post(
-                f"http://worker{path}", data=io.BytesIO(body), headers=headers, allow_redirects=False
-            )
+            return await worker.exchange.send("POST", path, list(headers.items()), body, timeout=None)
     except TimeoutError:
         raise aborted(invocation) from None
-    except aiohttp.ClientConnectorError:
+    except NotConnected:
         worker.suspect = True
         raise NotSent("The agent is not running.") from None
-    except (aiohttp.ClientError, OSError) as error:
+    except OSError as error:
         raise failure(worker, invocation, error) from None
     finally:
         invocation.hang_up = None
 
 
-async def refuse_failure(response: aiohttp.ClientResponse, agent: str) -> None:
+async def refuse_failure(response: Answer, agent: str) -> None:
     """`AgentFailed` for every answer but 200: what a failed agent says of itself stays in the worker's log."""
     if response.status == 200:
         return
-    response.close()
+    response.hang_up()
     log.warning("agent_answered_error", agent=agent, status=response.status)
     raise AgentFailed(SAFE_FAILURE)
 
 
-def reply(response: aiohttp.ClientResponse, call: AgentCall, chunks: WorkerChunks) -> AgentReply:
+def reply(response: Answer, call: AgentCall, chunks: WorkerChunks) -> AgentReply:
     """The reply with a media type that no browser would run."""
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return AgentReply(

@@ -14,22 +14,24 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
-import aiohttp
 import msgspec
 import structlog
 from msgspec import Struct
 
 from doorward.errors import ConfigurationError
+from doorward.http.client import Client, Origin
 from doorward.model.secret import Secret
 from doorward.model.settings import AgentSettings
 from doorward.runtime.agent_file import AgentFile
 from doorward.runtime.output import forward_output
-from doorward.runtime.wire import PING, WORKER_HEADER, WorkerConfig, WorkerReport
+from doorward.runtime.wire import PING, WORKER_HEADER, WORKER_HOST, WorkerConfig, WorkerReport
 
 log = structlog.get_logger()
 
 START_SECONDS = 60.0
 STOP_SECONDS = 3.0
+PING_SECONDS = 5.0
+MAX_PING_BYTES = 65_536
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ")
 MODEL_KEY = "OPENAI_API_KEY"
 
@@ -57,7 +59,7 @@ def socket_of(scratch: Path) -> str:
 
 
 class WorkerProcess:
-    """A running worker. `exchange` is the HTTP session on its socket; `secret` opens the worker;
+    """A running worker. `exchange` is the HTTP client of its socket; `secret` opens the worker;
     `suspect` is set when a connection to it broke."""
 
     def __init__(
@@ -67,13 +69,7 @@ class WorkerProcess:
         self.secret = secret
         self.suspect = False
         self.socket_path = socket_of(scratch)
-        self.exchange = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=self.socket_path, limit=0, keepalive_timeout=300),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
-        )
+        self.exchange = Client(Origin(unix=self.socket_path), connect_timeout=PING_SECONDS, keep_alive=300.0)
         self._scratch = scratch
         self._tasks = tasks
 
@@ -94,19 +90,16 @@ class WorkerProcess:
     async def ping(self) -> dict[str, object] | None:
         """What the agent says of its health (C1), or None when it does not answer."""
         try:
-            async with (
-                asyncio.timeout(5),
-                self.exchange.get(f"http://worker{PING}", headers={WORKER_HEADER: self.secret.reveal()}) as response,
-            ):
-                if response.status != HTTPStatus.OK:
-                    return None
-                return msgspec.json.decode(await response.read(), type=dict[str, object])
-        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
+            headers = [("host", WORKER_HOST), (WORKER_HEADER, self.secret.reveal())]
+            response = await self.exchange.send("GET", PING, headers, timeout=PING_SECONDS)
+            body = await response.up_to(MAX_PING_BYTES)
+            return msgspec.json.decode(body, type=dict[str, object]) if response.status == HTTPStatus.OK else None
+        except (OSError, msgspec.DecodeError):
             return None
 
     async def stop(self) -> None:
         """Ask it to end, wait a little, then kill its whole process group and forget its socket."""
-        await self.exchange.close()
+        self.exchange.close()
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
@@ -120,7 +113,7 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         await self.process.wait()
-        await self.exchange.close()
+        self.exchange.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.process.stdin is not None:
             self.process.stdin.close()

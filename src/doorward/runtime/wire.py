@@ -10,6 +10,7 @@ from msgspec import Struct
 SESSION_HEADER: Final = "x-amzn-bedrock-agentcore-runtime-session-id"
 REQUEST_HEADER: Final = "x-amzn-bedrock-agentcore-runtime-request-id"
 TURN_TOKEN_HEADER: Final = "x-amzn-bedrock-agentcore-runtime-custom-turn-token"  # noqa: S105  # a header's name
+WORKER_HOST: Final = "worker"
 OWN_HEADERS: Final = "x-doorward-"
 WORKER_HEADER: Final = "x-doorward-worker"
 INVOCATION_HEADER: Final = "x-doorward-invocation"
