@@ -39,11 +39,11 @@ def _rows(run: dict[str, Any], pattern: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("pattern", ["direct", "front-door"])
 def test_the_first_two_patterns_show_their_gap(whole_run: dict[str, Any], pattern: str) -> None:
-    """AP-BYP-01, AP-BYP-09: a user's token opens the agent around the limits of the front door."""
+    """AP-BYP-01, AP-WALLET: a user's token opens the agent around the limits of the front door."""
     rows = _rows(whole_run, pattern)
     assert rows["AP-BYP-01"]["result"] == "succeeded"
-    assert rows["AP-BYP-09"]["result"] == "succeeded"
-    assert rows["AP-BYP-09"]["figures"]
+    assert rows["AP-WALLET"]["result"] == "succeeded"
+    assert rows["AP-WALLET"]["figures"]["cost"] > 0
 
 
 @pytest.mark.parametrize("pattern", ["two-doors", "conversations"])

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterable
 
 from doorward.errors import ConfigurationError
 
-# The known gap of the first two patterns: a user's token opens the agent too, around every limit of the front door.
-GAP = frozenset((id_, pattern) for pattern in ("direct", "front-door") for id_ in ("AP-BYP-01", "AP-WALLET"))
+# The known gap of the first two patterns: a user's token opens the agent too, around every limit of the front door. In
+# `direct` there is no front door at all, so no place for limits.
+GAP = frozenset(
+    {(id_, pattern) for pattern in ("direct", "front-door") for id_ in ("AP-BYP-01", "AP-BYP-09", "AP-WALLET")}
+    | {(id_, "direct") for id_ in ("AP-LIM-01", "AP-LIM-04")}
+)
 
 
 def expectation(given: Iterable[str], known: Iterable[str]) -> Callable[[str, str], bool]:

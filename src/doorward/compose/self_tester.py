@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from doorward.compose.auditing import SELF_TEST_DOOR, append
 from doorward.compose.expecting import GAP
-from doorward.compose.probing import CANARY, target_of
+from doorward.compose.probe_house import CANARY, target_of
 from doorward.compose.settings import decode_secret
 from doorward.model.ledger import LedgerEntry
 from doorward.model.settings import Settings

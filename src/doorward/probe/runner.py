@@ -157,5 +157,9 @@ def _withhold(lab: Lab) -> None:
             lab.withhold(account.password.reveal(), f"user-{number}-password")
         if account.token is not None:
             lab.withhold(account.token.reveal(), f"user-{number}-access-token")
+    for name in ("issuer_key", "expired_token", "retired_token"):
+        given = getattr(lab.target, name)
+        if given is not None:
+            lab.withhold(given.reveal(), name.replace("_", "-"))
     if lab.target.workload is not None:
         lab.withhold(lab.target.workload.secret_access_key.reveal(), "workload-secret-key")

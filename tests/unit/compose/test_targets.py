@@ -74,11 +74,13 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_expectations_are_ids_ids_at_a_target_and_the_gap() -> None:
-    known = ["AP-BYP-01", "AP-BYP-09", "AP-JWT-01"]
+    known = ["AP-BYP-01", "AP-LIM-01", "AP-WALLET", "AP-JWT-01"]
     expected = expectation(["gap", "AP-JWT-01@mine"], known)
     assert expected("AP-BYP-01", "direct")
-    assert expected("AP-BYP-09", "front-door")
+    assert expected("AP-WALLET", "front-door")
     assert expected("AP-JWT-01", "mine")
+    assert expected("AP-LIM-01", "direct")
+    assert not expected("AP-LIM-01", "front-door")
     assert not expected("AP-BYP-01", "two-doors")
     assert not expected("AP-JWT-01", "direct")
     assert expectation(["AP-JWT-01"], known)("AP-JWT-01", "anywhere")
