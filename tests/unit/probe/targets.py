@@ -10,11 +10,12 @@ from doorward.probe.target import Account, Chat, SignIn, Target, Workload
 
 # What the rehearsal model says to "hello", and nothing else of the house does.
 CANARY = "I am the rehearsal model"
+_SLOW = "please wait 2 seconds"
 _CHATS = {
-    "direct": Chat(path="", prompt_field="prompt", canary=CANARY, session_field=""),
-    "front-door": Chat(path="/chat", prompt_field="prompt", canary=CANARY),
-    "two-doors": Chat(path="/chat", canary=CANARY),
-    "conversations": Chat(path="/api/chat", canary=CANARY),
+    "direct": Chat(path="", prompt_field="prompt", canary=CANARY, session_field="", slow_prompt=_SLOW),
+    "front-door": Chat(path="/chat", prompt_field="prompt", canary=CANARY, slow_prompt=_SLOW),
+    "two-doors": Chat(path="/chat", canary=CANARY, slow_prompt=_SLOW),
+    "conversations": Chat(path="/api/chat", canary=CANARY, slow_prompt=_SLOW),
 }
 
 
@@ -31,6 +32,9 @@ def target_of(house: House, **changes: Any) -> Target:
         agent_arn=ready["agent_arn"],
         whoami="" if pattern == "direct" else "/api/me",
         history="/api/conversations" if pattern == "conversations" else "",
+        turns="/api/turns" if pattern == "conversations" else "",
+        session_sign_in="" if pattern == "direct" else "/session/sign-in",
+        session_sign_out="" if pattern == "direct" else "/session/sign-out",
         sign_in=SignIn(
             kind="code",
             issuer=ready["issuer"],
