@@ -247,3 +247,15 @@ def test_no_bytes_break_the_decoder(data: bytes, content_type: str) -> None:
     ended = [event["messageId"] for event in out if event["type"] == "TEXT_MESSAGE_END"]
     assert sorted(opened) == sorted(ended)
     assert code(decoder) in {None, "agent_failed", "agent_garbled"}
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("form", ['{"type":"CUSTOM","name":"n","value":%s}', '{"type":"RAW","event":%s}', "%s"])
+def test_an_answer_of_any_depth_is_an_answer_or_a_failure_and_never_an_error(form: str, content_type: str) -> None:
+    for depth in range(800, 1010):
+        payload = (form % ("[" * depth + "1" + "]" * depth)).encode()
+        whole = payload if content_type == "application/json" else b"data: " + payload + b"\n\n"
+        decoder = AnswerDecoder(content_type, "own")
+        decoder.feed(whole)
+        decoder.close()
+        assert code(decoder) in (None, "agent_garbled")

@@ -106,6 +106,12 @@ class AnswerDecoder:
 
     def _take(self, payload: bytes) -> None:
         try:
+            self._take_event(payload)
+        except RecursionError:  # just shallow enough to be read, and too deep to be written
+            self._fail(Failure("agent_garbled"))
+
+    def _take_event(self, payload: bytes) -> None:
+        try:
             event = agui.decode_event(payload)
         except (ValueError, RecursionError):
             self._take_foreign(payload)
