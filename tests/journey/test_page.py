@@ -141,8 +141,10 @@ def test_nothing_sticks_out_on_a_small_screen(browser: Browser, house: House, da
         sign_in(page, house)
         say(page, "x" * 300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
         page.get_by_role("button", name="Conversations", exact=True).click()
         expect(page.locator("#conversation-list button").first).to_be_visible()
+        expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
         ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         light = sum(map(int, re.findall(r"\d+", ground))) > 382
         assert light is not dark
@@ -168,13 +170,20 @@ async def stream(message):
 """
 
 
+def begin_slowly(page: Page, house: House) -> None:
+    sign_in(page, house)
+    page.get_by_label("Message", exact=True).fill("Take your time")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".message.assistant .text")).to_have_text("one moment", timeout=WAIT)
+
+
 def test_an_answer_is_stopped_and_what_was_said_is_kept(browser: Browser, tmp_path: Path) -> None:
     agent = tmp_path / "slow.py"
     agent.write_text(SLOW_AGENT)
     with running_house(tmp_path / "house", "--agent", f"{agent}:stream") as house, opened(browser, house) as page:
-        sign_in(page, house)
-        page.get_by_label("Message", exact=True).fill("Take your time")
-        page.get_by_role("button", name="Send").click()
+        begin_slowly(page, house)
+        page.reload()  # the turn runs on, and is found again where it is
+        page.locator("#conversation-list button").first.click()
         expect(page.locator(".message.assistant .text")).to_have_text("one moment", timeout=WAIT)
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".message.assistant .mark.bad")).to_contain_text("did not finish")
@@ -183,6 +192,35 @@ def test_an_answer_is_stopped_and_what_was_said_is_kept(browser: Browser, tmp_pa
         page.locator("#conversation-list button").first.click()
         expect(page.locator(".message.assistant")).to_contain_text("one moment")
         expect(page.locator(".message.assistant")).to_contain_text("not whole")
+
+
+@pytest.mark.parametrize("pattern", ["direct", "front-door"])
+def test_stopping_hangs_up_on_the_agent_where_there_is_no_turn_to_cancel(
+    browser: Browser, tmp_path: Path, pattern: str
+) -> None:
+    """AP-LIM-04: what nobody waits for does not run on."""
+    agent = tmp_path / "slow.py"
+    agent.write_text(SLOW_AGENT)
+    options = ("--agent", f"{agent}:stream", "--pattern", pattern)
+    with running_house(tmp_path / "house", *options) as house, opened(browser, house) as page:
+        begin_slowly(page, house)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".message.assistant .mark.bad")).to_have_text("Stopped.")
+        page.wait_for_timeout(500)  # the connections close one after the other
+        page.get_by_label("Message", exact=True).fill("And again")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator(".message.assistant .text").last).to_have_text("one moment", timeout=WAIT)
+
+
+def test_a_message_that_was_refused_is_not_lost(browser: Browser, house: House) -> None:
+    with opened(browser, house) as page:
+        sign_in(page, house)
+        page.route("**/api/chat", lambda route: route.fulfill(status=409, json={"detail": "Not now."}))
+        page.get_by_label("Message", exact=True).fill("Precious words")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#problem")).to_have_text("Not now.")
+        expect(page.get_by_label("Message", exact=True)).to_have_value("Precious words")
+        expect(page.locator(".message")).to_have_count(0)
 
 
 def test_the_page_talks_in_each_pattern(browser: Browser, house_of_each_pattern: House) -> None:

@@ -153,6 +153,8 @@ async function read(conversation) {
   open.earlier = page.previous_cursor;
   show("earlier", open.earlier !== null);
   at("messages").scrollTop = at("messages").scrollHeight;
+  const last = page.messages.at(-1);
+  if (last && last.role === "user") await resume(last.turn_id);
 }
 
 async function earlier() {
@@ -191,24 +193,50 @@ async function remove() {
 async function send() {
   const message = at("message").value;
   if (!message.trim() || running) return;
-  const turn = { abort: new AbortController(), turnId: null, conversation: opening, last: null };
-  running = turn;
-  busy(true);
+  const turn = { abort: new AbortController(), turnId: null, conversation: opening, last: null, key: fresh() };
   const mine = new Bubble("user");
   mine.write(message);
-  const answer = new Bubble("assistant", { rehearsal: config.rehearsal });
-  at("messages").append(mine.root, answer.root);
+  at("messages").append(mine.root);
   at("message").value = "";
   const first = open.id === null;
   try {
-    await follow(turn, message, answer);
+    await answered(turn, (answer) => follow(turn, message, answer));
   } catch (error) {
-    if (error.name !== "AbortError") answer.mark(error.message, true);
+    if (error.status && turn.turnId === null) unsent(mine, message);
+    throw error;
+  } finally {
+    if (hasHistory()) attempt(() => list());
+    if (hasHistory() && first) setTimeout(() => attempt(() => list()), 2000); // by then a model may have named it
+  }
+}
+
+// The message was refused: it goes back to where it was written.
+function unsent(bubble, message) {
+  bubble.root.nextSibling?.remove();
+  bubble.root.remove();
+  at("message").value = at("message").value || message;
+}
+
+// A turn of the conversation that was opened still runs: its events are read from the first one.
+function resume(turnId) {
+  const turn = { abort: new AbortController(), turnId, conversation: opening, last: null };
+  return answered(turn, (answer) => on(turn, answer));
+}
+
+// Fills an answer on the screen while `work` goes on.
+async function answered(turn, work) {
+  running = turn;
+  busy(true);
+  const answer = new Bubble("assistant", { rehearsal: config.rehearsal });
+  at("messages").append(answer.root);
+  at("messages").scrollTop = at("messages").scrollHeight;
+  try {
+    await work(answer);
+  } catch (error) {
+    answer.mark(error.name === "AbortError" ? "Stopped." : error.message, true);
     throw error;
   } finally {
     if (running === turn) { running = null; busy(false); }
-    if (hasHistory()) attempt(() => list());
-    if (hasHistory() && first) setTimeout(() => attempt(() => list()), 2000); // by then a model may have named it
   }
 }
 
@@ -231,11 +259,21 @@ function sent(turn, message) {
   }
   const session = open.id ? { session_id: open.id } : {};
   if (config.pattern === "conversations") {
-    return call("POST", "/api/chat", { body: { message, ...session }, accept: "text/event-stream", signal });
+    const options = { body: { message, ...session }, accept: "text/event-stream", signal, key: turn.key };
+    return call("POST", "/api/chat", options).catch((error) => {
+      // No answer at all: whether it arrived is not known, and with the same key it is safe to ask again.
+      if (error.status || error.name === "AbortError") throw error;
+      return call("POST", "/api/chat", options);
+    });
   }
   const body = config.pattern === "front-door" ? { prompt: message, ...session } : { message, ...session };
   const accept = config.pattern === "front-door" ? "text/event-stream" : "application/json";
   return call("POST", "/chat", { body, accept, signal });
+}
+
+// A key for one message: however often it is sent, it is answered once.
+function fresh() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // Writes an answer as it comes. True when its last event was seen, or when it came whole.
@@ -257,10 +295,15 @@ async function pour(response, turn, answer) {
   return !hasHistory();
 }
 
-// The connection broke; the turn did not. Read on after the last event seen.
+// The connection broke; the turn did not.
 async function again(turn, answer) {
   state("The connection broke; reading on.");
   await new Promise((done) => setTimeout(done, 500));
+  return on(turn, answer);
+}
+
+// Reads on after the last event seen.
+async function on(turn, answer) {
   const response = await call("GET", query(`/api/turns/${turn.turnId}/events`, { after: turn.last }), {
     accept: "text/event-stream",
     signal: turn.abort.signal,
