@@ -58,7 +58,7 @@ def spellings(path: str) -> list[str]:
         f"/healthz;{bare}", f"{head}/x/../{last}", f"{bare}/..;/{last}", f"{bare}#", f"/static/..{bare}",
         f"{head}/%c0%ae/{last}",
     ]  # fmt: skip
-    return [f"{one}{mark}{query}" for one in odd]
+    return [f"{one}{mark}{query}" for one in odd if one.startswith("/")]
 
 
 def _is_like(reply: Reply, proper: Reply, public: Reply) -> bool:
