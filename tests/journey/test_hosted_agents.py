@@ -292,6 +292,26 @@ async def test_what_runs_at_shutdown_may_end_by_itself(tmp_path: Path) -> None:
         await endless.chunks.aclose()  # type: ignore[attr-defined]
 
 
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F-21: one agent that blocks its process must not be the end of the house."""
+    monkeypatch.setattr("doorward.runtime.process.PING_SECONDS", 0.3)
+    monkeypatch.setattr("doorward.runtime.keeper.DYING_SECONDS", 0.1)
+    code = """
+        import time
+        async def main(message):
+            if message == "block":
+                time.sleep(600)
+            return message
+    """
+    async with hosted(written(tmp_path, code), tmp_path, turn_timeout=0.5) as house, asyncio.timeout(30):
+        hung = house.host.worker_pids[0]
+        with pytest.raises(AgentTimeout):
+            await house.answer("block")
+        while (after := await asyncio.gather(house.answer("hi"), return_exceptions=True)) != ["hi"]:
+            assert isinstance(after[0], AgentTimeout | AgentUnreachable)
+        assert not runs(hung)
+
+
 async def test_a_session_runs_one_call_at_a_time(tmp_path: Path) -> None:
     async with hosted(written(tmp_path, COUNTER), tmp_path) as house:
         reply = await house.run(str(tmp_path / "marks"))

@@ -83,7 +83,7 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
     async def __anext__(self) -> bytes:
         if self._invocation.aborted:
             self._finish()
-            raise aborted(self._invocation)
+            raise failure(self._worker, self._invocation, TimeoutError())
         try:
             chunk = await self._response.read()
         except OSError as error:
@@ -128,6 +128,8 @@ def aborted(invocation: Invocation) -> DoorwardError:
 def failure(worker: WorkerProcess, invocation: Invocation, error: BaseException) -> DoorwardError:
     """What a broken connection means. The worker is asked how it is before it is given more."""
     if invocation.aborted:
+        # Its time over may mean that the worker hangs.
+        worker.suspect = worker.suspect or invocation.aborted == "timeout"
         return aborted(invocation)
     worker.suspect = True
     log.warning("agent_broke_off", agent=invocation.key.agent, error=type(error).__name__)
@@ -143,8 +145,8 @@ async def post(
             loop = asyncio.get_running_loop()
             invocation.hang_up = lambda: scope.reschedule(loop.time())
             return await worker.exchange.send("POST", path, list(headers.items()), body, timeout=None)
-    except TimeoutError:
-        raise aborted(invocation) from None
+    except TimeoutError as error:
+        raise failure(worker, invocation, error) from None
     except NotConnected:
         worker.suspect = True
         raise NotSent("The agent is not running.") from None

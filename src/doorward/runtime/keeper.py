@@ -50,11 +50,13 @@ class WorkerKeeper:
 
     async def worker(self, *, deadline: float) -> WorkerProcess:
         """The worker, or the next one if it is being restarted. `AgentUnreachable` after `deadline` (loop time)."""
+        present = self._worker
         if (worker := self.serving()) is not None and await _holds(worker):
             return worker
         if self._closing:
             raise AgentUnreachable("The runtime is shutting down.")
-        self._up.clear()
+        if self._worker is present:  # else its successor may be up already
+            self._up.clear()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(min(deadline, loop.time() + START_SECONDS)):
@@ -89,7 +91,7 @@ class WorkerKeeper:
 
 
 async def _holds(worker: WorkerProcess) -> bool:
-    """Whether a worker can be given work. `AgentUnreachable` when it lives but does not answer."""
+    """Whether a worker can be given work. One that lives but does not answer is ended: no run in it can go on."""
     if not worker.suspect:
         return True
     if await worker.ping() is not None:
@@ -99,5 +101,6 @@ async def _holds(worker: WorkerProcess) -> bool:
         async with asyncio.timeout(DYING_SECONDS):
             await worker.process.wait()
     except TimeoutError:
-        raise AgentUnreachable("The agent does not answer.") from None
+        log.error("worker_hangs", pid=worker.pid)  # noqa: TRY400
+        worker.kill()
     return False

@@ -108,10 +108,14 @@ class WorkerProcess:
                     await self.process.wait()
         await self.clean_up()
 
-    async def clean_up(self) -> None:
-        """What is left after the end, however it came: children of the worker, tasks, connections, files."""
+    def kill(self) -> None:
+        """End it and its children at once."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    async def clean_up(self) -> None:
+        """What is left after the end, however it came: children of the worker, tasks, connections, files."""
+        self.kill()
         await self.process.wait()
         self.exchange.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
