@@ -65,8 +65,11 @@ async def _signed_call_works(lab: Lab) -> Finding | None:
     return None if lab.answered(reply) else inconclusive("A properly signed call was not answered.", reply)
 
 
-def signed(lab: Lab, *, url: str = "", more: Sequence[Header] = (), key: Workload | None = None) -> Call:
-    """A call in a session of its own, signed now. `more` are further headers, signed as well; `key` is another key."""
+def signed(
+    lab: Lab, *, url: str = "", more: Sequence[Header] = (), key: Workload | None = None, body: bytes = b""
+) -> Call:
+    """A call in a session of its own, signed now. `more` are further headers, signed as well; `key` is another key;
+    `body` is what is sent in place of a prompt."""
     url = url or lab.agent_urls()[0]
     workload = key or lab.target.workload
     if workload is None:
@@ -80,7 +83,7 @@ def signed(lab: Lab, *, url: str = "", more: Sequence[Header] = (), key: Workloa
         (SESSION_HEADER, lab.session_id()),
         *more,
     )
-    body = json.dumps({"prompt": lab.target.chat.prompt}).encode()
+    body = body or json.dumps({"prompt": lab.target.chat.prompt}).encode()
     credentials = sigv4.Credentials(workload.access_key_id, workload.secret_access_key)
     head = sigv4.Head("POST", f"/{path}", query, headers)
     try:

@@ -139,6 +139,11 @@ def bearer(token: str) -> Header:
     return ("Authorization", f"Bearer {token}")
 
 
+def has_front_door(lab: Lab) -> bool:
+    """Whether users are let in elsewhere than at the agent itself."""
+    return bool(lab.target.front_door) and lab.target.pattern != "direct"
+
+
 async def show(lab: Lab, forged: Sequence[Forged]) -> list[Shown]:
     """Show each token where users' tokens are taken, and at the agent where that is another place."""
     agent = await agent_beside(lab)

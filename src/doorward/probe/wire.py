@@ -126,15 +126,14 @@ class Wire:
         self, parts: SplitResult, data: bytes, sent: Sent, timeout: float | None, *, quiet: float | None = None
     ) -> Reply:
         await self._bounds.take()
-        answers = _Answers()
+        answers = _Answers(alone=any(name.lower() == "upgrade" for name, _ in sent.headers))
         started = time.monotonic()
         reader, writer = await self._connect(parts)
         try:
             async with asyncio.timeout(timeout or self._timeout):
                 await _written(writer, data)
                 piece = await reader.read(65536)
-                while piece and not answers.full:
-                    answers.feed(piece)
+                while piece and not answers.feed(piece):
                     async with asyncio.timeout(quiet):
                         piece = await reader.read(65536)
         except (TimeoutError, OSError):
@@ -164,22 +163,26 @@ async def _written(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 class _Answers:
-    """Parses the answers on one connection; keeps the first whole and the statuses of the others."""
+    """Parses the answers on one connection; keeps the first whole and the statuses of the others. With `alone` the
+    first is the last: a refused upgrade leaves a connection open that nobody closes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
         self._parser = httptools.HttpResponseParser(self)
         self.statuses: list[int] = []
         self.headers: list[Header] = []
         self.body = bytearray()
         self.full = False
 
-    def feed(self, piece: bytes) -> None:
+    def feed(self, piece: bytes) -> bool:
+        """Whether that is all that is wanted."""
         try:
             self._parser.feed_data(piece)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.full = True
         if len(self.body) > MAX_ANSWER:
             self.full = True
+        return self.full
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.statuses:
@@ -187,6 +190,9 @@ class _Answers:
 
     def on_headers_complete(self) -> None:
         self.statuses.append(self._parser.get_status_code())
+
+    def on_message_complete(self) -> None:
+        self.full = self.full or (self._alone and self.statuses[-1] >= 200)
 
     def on_body(self, piece: bytes) -> None:
         if len(self.statuses) == 1:

@@ -1,5 +1,6 @@
 """AP-BYP-02."""
 
+import json
 from base64 import urlsafe_b64encode
 from urllib.parse import quote
 
@@ -7,8 +8,8 @@ from msgspec import Struct
 
 from doorward.probe.attack import Attack
 from doorward.probe.finding import Finding, blocked, inconclusive, succeeded
-from doorward.probe.lab import Lab
-from doorward.probe.token_attack import agent_beside, taken, token_works
+from doorward.probe.lab import JSON, Lab
+from doorward.probe.token_attack import agent_beside, has_front_door, taken, token_works
 from doorward.probe.wire import Header, Reply
 
 
@@ -64,8 +65,9 @@ async def _put(lab: Lab, way: _Way, place: str) -> Reply:
     url = place + ("&" if "?" in place else "?") + way.query if way.query else place
     if lab.target.whoami and place == lab.token_url():
         return await lab.wire.send("GET", url, way.headers)
-    if place == lab.chat_url() and place not in lab.target.agent_urls and not lab.target.agent_arn:
-        return await lab.chat(way.headers)
+    if place == lab.chat_url() and has_front_door(lab):
+        body = json.dumps({lab.target.chat.prompt_field: lab.target.chat.prompt}).encode()
+        return await lab.wire.send("POST", url, [JSON, ("Accept", "application/json"), *way.headers], body)
     return await lab.knock(way.headers, url=url)
 
 

@@ -1,12 +1,15 @@
 """AP-BYP-04."""
 
+import json
+
 from doorward.model.secret import Secret
 from doorward.probe.attack import Attack
 from doorward.probe.finding import Finding, blocked, inconclusive, succeeded
+from doorward.probe.forgery import take_apart
 from doorward.probe.lab import JSON, Lab
 from doorward.probe.signed_call import TURN_HEADER, USER_HEADER, Call, send, signed
 from doorward.probe.target import Workload
-from doorward.probe.token_attack import agent_beside, bearer, genuine, taken, token_works
+from doorward.probe.token_attack import agent_beside, bearer, has_front_door, taken, token_works
 from doorward.probe.wire import Reply
 
 
@@ -29,11 +32,11 @@ class CrossedCredentials(Attack):
 
     async def attack(self, lab: Lab) -> Finding:
         """Each credential at the door that it is not for."""
-        agent = await agent_beside(lab) or (lab.token_url() if not lab.target.whoami else "")
-        calls = await _at_agent(lab, agent) if agent and agent in lab.agent_urls() else {}
+        agent = await agent_beside(lab) or ("" if has_front_door(lab) else lab.token_url())
+        calls = await _at_agent(lab, agent) if agent else {}
         counted = await lab.counted(lambda: lab.together([send(lab, call) for call in calls.values()]))
         replies = dict(zip(calls, counted.replies, strict=True))
-        if lab.target.front_door:
+        if has_front_door(lab):
             replies |= await _at_front_door(lab)
         opened = {name: reply for name, reply in replies.items() if taken(lab, reply)}
         if opened or lab.ran(counted):
@@ -45,8 +48,10 @@ class CrossedCredentials(Attack):
 
 
 async def _at_agent(lab: Lab, url: str) -> dict[str, Call]:
-    tokens, jwt = await lab.tokens(), await genuine_or_none(lab)
-    access, subject = tokens.access.reveal(), jwt
+    tokens = await lab.tokens()
+    access = tokens.access.reveal()
+    jwt = take_apart(access)
+    subject = str(jwt.claims.get("sub", "user")) if jwt else "user"
     region = lab.target.workload.region if lab.target.workload else "us-east-1"
     fake = Workload(region=region, access_key_id="ASIAUSERTOKENUSER", secret_access_key=Secret(access))
     by_token = signed(lab, url=url, key=fake)
@@ -65,16 +70,16 @@ async def _at_agent(lab: Lab, url: str) -> dict[str, Call]:
     return calls
 
 
-async def genuine_or_none(lab: Lab) -> str:
-    """The subject of the user's token."""
-    return str((await genuine(lab)).claims.get("sub", "user"))
-
-
 async def _at_front_door(lab: Lab) -> dict[str, Reply]:
     """A proper signature over this very request, with the owner's workload key or one that nobody knows."""
     made_up = Workload(region="us-east-1", access_key_id="AKIAPROBEPROBEPROBE", secret_access_key=Secret("probe" * 8))
-    call = signed(lab, url=lab.chat_url(), key=lab.target.workload or made_up)
-    page = signed(lab, url=lab.token_url(), key=lab.target.workload or made_up)
-    posted = await send(lab, call)
-    shown = await lab.wire.send("GET", page.url, [header for header in page.headers if header != JSON])
-    return {"a service's signature at the chat": posted, "a service's signature at the front door": shown}
+    key = lab.target.workload or made_up
+    body = json.dumps({lab.target.chat.prompt_field: lab.target.chat.prompt}).encode()
+    replies = {
+        "a service's signature at the chat": await send(lab, signed(lab, url=lab.chat_url(), key=key, body=body))
+    }
+    if lab.target.whoami:
+        page = signed(lab, url=lab.token_url(), key=key)
+        headers = [header for header in page.headers if header != JSON]
+        replies["a service's signature at the front door"] = await lab.wire.send("GET", page.url, headers)
+    return replies

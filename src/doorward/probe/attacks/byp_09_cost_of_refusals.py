@@ -4,6 +4,7 @@ from doorward.probe.attack import Attack
 from doorward.probe.finding import Finding, blocked, inconclusive, succeeded
 from doorward.probe.forgery import take_apart, unsigned
 from doorward.probe.lab import Lab
+from doorward.probe.token_attack import has_front_door
 from doorward.probe.wire import Header, ProbeError, Reply
 
 _EACH = 5
@@ -55,6 +56,6 @@ async def _at_agent(lab: Lab, credentials: list[list[Header]]) -> list[Reply]:
 
 
 async def _at_front_door(lab: Lab, credentials: list[list[Header]]) -> list[Reply]:
-    if not lab.target.front_door:
+    if not has_front_door(lab):
         return []
     return await lab.together([lab.chat(headers) for headers in credentials for _ in range(_EACH)], at_once=4)
