@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from doorward.compose.house import Places
-from doorward.compose.private_file import write_private
+from doorward.identity import private_files
 from doorward.model.chat import JsonObject
 from doorward.model.settings import Settings
 from doorward.sign_in.routes import SignIn
@@ -22,7 +22,7 @@ async def first_users(settings: Settings, sign_in: SignIn | None) -> list[JsonOb
         return users
     file = Places(settings).first_users
     if users:
-        write_private(file, msgspec.json.encode(users))
+        private_files.replace(file, msgspec.json.encode(users))
         return users
     return _read(file)
 
@@ -33,7 +33,7 @@ def forget_password(settings: Settings, username: str) -> None:
     users = _read(file)
     kept = [user for user in users if user["username"] != username]
     if kept != users:
-        write_private(file, msgspec.json.encode(kept))
+        private_files.replace(file, msgspec.json.encode(kept))
 
 
 def _read(file: Path) -> list[JsonObject]:

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from doorward.compose.house import Places
 from doorward.compose.listen import with_addresses
-from doorward.compose.private_file import write_private
 from doorward.compose.settings import Loaded
 from doorward.errors import ConfigurationError
+from doorward.identity import private_files
 from doorward.model.settings import Settings
 
 
@@ -24,7 +24,7 @@ class Running(Struct, frozen=True, kw_only=True):
 def note_running(settings: Settings) -> None:
     """Say that this house is up."""
     running = Running(front_door=settings.gateway.public_url, agent_door=settings.agent.url)
-    write_private(Places(settings).running, msgspec.json.encode(running))
+    private_files.replace(Places(settings).running, msgspec.json.encode(running))
 
 
 def forget_running(settings: Settings) -> None:

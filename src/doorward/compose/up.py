@@ -20,7 +20,6 @@ from doorward.compose.house import (
     issuer,
 )
 from doorward.compose.listen import bind, port_of, url_of, with_addresses
-from doorward.compose.private_file import write_private
 from doorward.compose.process import Listeners, orders
 from doorward.compose.running import forget_running, note_running
 from doorward.compose.safety import require_safe, twins
@@ -28,6 +27,7 @@ from doorward.compose.self_test import self_test
 from doorward.compose.settings import Loaded
 from doorward.compose.supervisor import Plan, Supervisor
 from doorward.errors import ConfigurationError
+from doorward.identity import private_files
 from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload
 from doorward.model.chat import JsonObject
 from doorward.model.settings import Settings
@@ -58,7 +58,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
         ready = _ready(settings, said["gateway"])
         ready["metrics"] = [_metrics_url(settings, runtime["operator"]), _metrics_url(settings, gateway["operator"])]
         if ready_file is not None:
-            write_private(ready_file, msgspec.json.encode(ready))
+            private_files.replace(ready_file, msgspec.json.encode(ready))
         note_running(settings)
         noted = True
         _announce(settings, ready, port_of(gateway["operator"]), say)

@@ -1,9 +1,10 @@
 """The loose limit per client address, before anybody is asked who they are."""
 
-from doorward.front_door.addresses import Addresses, bucket
+from doorward.front_door.addresses import Addresses
 from doorward.front_door.check import Answer, Tools
 from doorward.front_door.rate_headers import limit_headers
 from doorward.front_door.visit import Visit
+from doorward.http.addresses import bucket
 from doorward.model.verdicts import Deny
 
 

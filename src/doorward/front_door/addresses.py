@@ -1,10 +1,10 @@
-"""Whose address a request comes from, and which bucket that address falls into. Pure."""
+"""Whose address a request comes from. Pure."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from doorward.http.addresses import parse
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -36,23 +36,3 @@ class Addresses:
         return parsed is not None and any(
             parsed.version == network.version and parsed in network for network in self._trusted
         )
-
-
-@lru_cache(maxsize=4096)
-def parse(text: str) -> Address | None:
-    """An address without port or zone; an IPv4 address in IPv6's clothes is the IPv4 address. None when it is none."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
-
-
-@lru_cache(maxsize=4096)
-def bucket(address: str) -> str:
-    """The key of a limit: an IPv4 address itself, the /64 of an IPv6 one, since a household or host has all of it."""
-    parsed = parse(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed) if parsed is not None else "unknown"

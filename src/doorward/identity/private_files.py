@@ -1,12 +1,14 @@
-"""Files of secrets: mode 0600 in a folder of mode 0700, created whole and once.
+"""Files of secrets: mode 0600 in a folder of mode 0700, each written whole.
 
-`key_files` keeps every key with it. It refuses a file or folder that others could read, and one that is a link.
+`key_files` keeps every key with it, `compose` its notes of a house that is up. It refuses to read a file or folder that
+others could read, and one that is a link.
 """
 
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from doorward.errors import ConfigurationError
@@ -55,19 +57,34 @@ def load(path: Path) -> bytes | None:
 
 def create(path: Path, content: bytes) -> bool:
     """Store a new file. False, and nothing is changed, when the name is taken."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    try:
+        with _written(path, content) as temporary:
+            os.link(temporary, path)
+    except FileExistsError:
+        return False
+    _sync_folder(path.parent)
+    return True
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Store a file, in one step, in place of the one that may be there."""
+    with _written(path, content) as temporary:
+        temporary.replace(path)
+
+
+@contextmanager
+def _written(path: Path, content: bytes) -> Iterator[Path]:
+    """A durable temporary file beside `path`; it is gone afterwards."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
+        yield temporary
     finally:
-        Path(temporary).unlink(missing_ok=True)
-    _sync_folder(path.parent)
-    return True
+        temporary.unlink(missing_ok=True)
 
 
 def check_folder(folder: Path, *, create: bool) -> None:

@@ -6,12 +6,12 @@ in before, so that a stranger cannot lock the user out there, and anywhere else 
 """
 
 import hashlib
-import ipaddress
 from collections import OrderedDict
 
 from msgspec import Struct
 
 from doorward.errors import TooManyRequests
+from doorward.http.addresses import bucket
 from doorward.ports.clock import Clock
 
 _ADDRESS_FACTOR = 4
@@ -45,7 +45,7 @@ class Guesses:
     def start(self, username: str, address: str) -> Guess:
         """Admit a guess and count it at once, so that parallel ones cannot slip through. `TooManyRequests`
         (``too_many_attempts``) with the seconds until the window ends; a refused guess counts for nothing."""
-        place = network(address)
+        place = bucket(address)
         # People type passwords into the wrong field: what was typed is kept as a digest only.
         who = hashlib.sha256(username.casefold().encode("utf-8", "surrogatepass")).hexdigest()
         pair = f"p {who} {place}"
@@ -93,16 +93,3 @@ class Guesses:
         count = self._counts.get(key)
         if count is not None and count.failures > 0:
             count.failures -= 1
-
-
-def network(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 of an IPv6 address (one customer has a whole /64)."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

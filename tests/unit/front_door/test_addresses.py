@@ -2,7 +2,8 @@
 
 import pytest
 
-from doorward.front_door.addresses import Addresses, bucket
+from doorward.front_door.addresses import Addresses
+from doorward.http.addresses import bucket
 
 PROXIES = Addresses(["10.0.0.0/8", "fd00::/8"])
 
