@@ -118,6 +118,7 @@ class AgentDoor:
         self._checks = checks
         self._ledger = parts.ledger
         self._clock = parts.clock
+        self._runtime = parts.runtime
         self._hand_over = HandOver(parts.runtime, max_response_bytes=parts.settings.max_response_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,7 +146,7 @@ class AgentDoor:
         try:
             verdict = await self._walk(self._edge, visit)
             if verdict is None and visit.operation in (Operation.PING, Operation.PREFLIGHT):
-                await send_whole(send, _unguarded(visit))
+                await send_whole(send, await self._unguarded(visit))
                 return
             if verdict is None:
                 verdict = await self._walk(self._checks, visit)
@@ -182,6 +183,9 @@ class AgentDoor:
             return denial_of(error)
         return denied
 
-
-def _unguarded(visit: Visit) -> Response:
-    return preflight(visit) if visit.operation is Operation.PREFLIGHT else json_answer(visit, {"status": "Healthy"})
+    async def _unguarded(self, visit: Visit) -> Response:
+        if visit.operation is Operation.PREFLIGHT:
+            return preflight(visit)
+        if await self._runtime.ready():
+            return json_answer(visit, {"status": "Healthy"})
+        return refusal(visit, Deny(code="agent_unreachable", detail="No agent can be run at the moment.", status=503))

@@ -40,6 +40,10 @@ class Runtime(Protocol):
         nothing."""
         ...
 
+    async def ready(self) -> bool:
+        """Whether agents can be run at this moment."""
+        ...
+
 
 class CheckpointStore(Protocol):
     """The state an agent keeps between turns, as bytes it made itself, by (owner, agent, session). Fails closed."""

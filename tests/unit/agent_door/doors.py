@@ -56,6 +56,7 @@ class CountingRuntime:
         self.error: DoorwardError | None = None
         self.breaks: DoorwardError | None = None
         self.blocks = False
+        self.is_ready = True
         self.started = asyncio.Event()
         self.closed = asyncio.Event()
 
@@ -80,6 +81,9 @@ class CountingRuntime:
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
         self.stops.append((agent, caller, session_id))
         return True
+
+    async def ready(self) -> bool:
+        return self.is_ready
 
 
 class Users:

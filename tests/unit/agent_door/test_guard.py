@@ -154,6 +154,9 @@ async def test_health_is_told_to_everybody_and_not_written_down(tmp_path):
     async with world(tmp_path) as house, served(house.workload_door()) as url, http(url) as client:
         async with client.get("/ping") as response:
             assert await response.json() == {"status": "Healthy"}
+        house.runtime.is_ready = False
+        async with client.get("/ping") as response:
+            assert response.status == 503
 
         assert await house.entries() == []
 
