@@ -3,6 +3,7 @@
     DoorwardError
     ├── ConfigurationError      start-up: the configuration is wrong or unsafe
     ├── InvalidInput            400  the caller sent something that does not fit
+    ├── KeyReused               422  an idempotency key came with another body than before
     ├── Unauthenticated         401  nobody, or a token that does not hold
     ├── Forbidden               403  known, but may not
     ├── NotFound                404  not there, or not yours: the same answer
@@ -45,6 +46,13 @@ class InvalidInput(DoorwardError):
     status = 400
 
 
+class KeyReused(DoorwardError):
+    """An idempotency key came again with another body."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
 class Unauthenticated(DoorwardError):
     """No credential, or one that does not hold."""
 
@@ -67,10 +75,14 @@ class NotFound(DoorwardError):
 
 
 class Conflict(DoorwardError):
-    """The request clashes with the present state."""
+    """The request clashes with the present state. `retry_after` (seconds) is there when waiting helps."""
 
     code = "conflict"
     status = 409
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
 
 
 class TooManyRequests(DoorwardError):

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
 
-from doorward.errors import Conflict, DoorwardError
-from doorward.model.chat import MessageStatus, Turn, TurnStatus, Usage
+from doorward.errors import Conflict, DoorwardError, KeyReused, NotFound
+from doorward.model.chat import Idempotency, MessageStatus, Turn, TurnStatus, Usage
 from doorward.stores.sqlite.open import GatewayStores
 
 pytestmark = pytest.mark.anyio
@@ -239,3 +239,70 @@ async def test_tokens_that_no_agent_can_have_spent_do_not_keep_the_house_from_st
     ended = await gateway.turns.get(ANNA, turn.turn_id)
     assert ended is not None
     assert (ended.status, ended.usage) == (TurnStatus.INTERRUPTED, Usage())
+
+
+KEY = Idempotency(b"k" * 32, b"b" * 32, 1000.0 + 60)
+
+
+async def test_a_key_that_is_known_gives_its_turn_and_writes_nothing(gateway: GatewayStores) -> None:
+    first = await gateway.turns.begin(new_turn("one", idempotency=KEY))
+
+    again = await gateway.turns.begin(new_turn("two", idempotency=KEY))
+
+    assert again == first == await gateway.turns.keyed(ANNA, KEY, at=1001.0)
+    assert await gateway.conversations.get(ANNA, "two") is None
+
+
+async def test_of_many_equal_sends_begun_at_once_one_begins_and_all_get_it(gateway: GatewayStores) -> None:
+    """F-17"""
+    turns = await asyncio.gather(*(gateway.turns.begin(new_turn(f"s{n}", idempotency=KEY)) for n in range(50)))
+
+    assert len({turn.id for turn in turns}) == 1
+    assert len((await gateway.conversations.page(ANNA, limit=99, cursor=None)).items) == 1
+
+
+async def test_a_known_key_with_another_body_is_refused_and_another_owner_has_keys_of_their_own(
+    gateway: GatewayStores,
+) -> None:
+    """AP-LIM-06"""
+    mine = await gateway.turns.begin(new_turn("one", idempotency=KEY))
+    other = msgspec.structs.replace(KEY, body=b"c" * 32)
+
+    with pytest.raises(KeyReused):
+        await gateway.turns.begin(new_turn("two", idempotency=other))
+    with pytest.raises(KeyReused):
+        await gateway.turns.keyed(ANNA, other, at=1001.0)
+    assert await gateway.turns.keyed(BORIS, KEY, at=1001.0) is None
+    assert (await gateway.turns.begin(new_turn("one", owner=BORIS, idempotency=KEY))).id != mine.id
+
+
+async def test_a_key_is_kept_to_its_time_and_as_long_as_its_turn_runs(gateway: GatewayStores) -> None:
+    turn = new_turn("one", idempotency=KEY)
+    await gateway.turns.begin(turn)
+
+    assert await gateway.turns.keyed(ANNA, KEY, at=9999.0) is not None
+    await gateway.turns.finish(result_of(turn))
+    assert await gateway.turns.keyed(ANNA, KEY, at=1059.9) is not None
+    assert await gateway.turns.keyed(ANNA, KEY, at=1060.0) is None
+    second = await gateway.turns.begin(new_turn("two", idempotency=KEY, at=1060.0))
+    assert second.id != turn.turn_id
+
+
+async def test_a_key_whose_conversation_was_deleted_begins_nothing_anew(gateway: GatewayStores) -> None:
+    turn = new_turn("one", idempotency=KEY)
+    await gateway.turns.begin(turn)
+    await gateway.turns.finish(result_of(turn))
+    await gateway.conversations.delete(ANNA, "one")
+
+    for ask in (gateway.turns.begin(new_turn("two", idempotency=KEY)), gateway.turns.keyed(ANNA, KEY, at=1001.0)):
+        with pytest.raises(NotFound):
+            await ask
+
+
+async def test_a_turn_that_is_refused_keeps_no_key(gateway: GatewayStores) -> None:
+    await gateway.turns.begin(new_turn("one"))
+
+    with pytest.raises(Conflict):
+        await gateway.turns.begin(new_turn("one", idempotency=KEY))
+
+    assert await gateway.turns.keyed(ANNA, KEY, at=1001.0) is None

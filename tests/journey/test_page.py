@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from tests.journey.house import House, running_house
 
@@ -86,6 +86,31 @@ def test_a_person_signs_in_talks_and_finds_the_conversation_again(browser: Brows
         item.click()
         expect(page.locator(".message.user .text")).to_have_text("What time is it in UTC?")
         expect(page.locator(".message.assistant .text")).not_to_be_empty()
+
+
+def test_a_message_is_sent_again_with_its_own_key_when_no_answer_came(browser: Browser, house: House) -> None:
+    """F-18: the first request does arrive, but its answer is lost on the way back."""
+    with opened(browser, house) as page:
+        sign_in(page, house)
+        keys: list[str] = []
+
+        def lose_the_first_answer(route: Route) -> None:
+            keys.append(route.request.headers["idempotency-key"])
+            if len(keys) == 1:
+                route.fetch()
+                route.abort()
+            else:
+                route.continue_()
+
+        page.route("**/api/chat", lose_the_first_answer)
+        runs = house.runs()
+        say(page, "What time is it in UTC?")
+        expect(page.locator(".message.assistant .text").last).not_to_be_empty()
+        assert len(set(keys)) == 1
+        assert len(keys) == 2
+        assert house.runs() == runs + 1
+        say(page, "And in Paris?")
+        assert len(set(keys)) == 2
 
 
 def test_a_conversation_is_renamed_and_deleted(browser: Browser, house: House) -> None:

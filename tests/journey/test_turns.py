@@ -3,13 +3,14 @@
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.journey.house import House, free_port, running_house
-from tests.journey.talking import Headers, chat, eventually, follow, messages, streamed, text_of
+from tests.journey.talking import SSE, Headers, chat, events_in, eventually, follow, messages, streamed, text_of
 
 Talk = tuple[httpx2.Client, Headers, Headers]
 
@@ -256,3 +257,32 @@ def test_an_agent_remembers_across_a_restart_of_the_whole_house(tmp_path: Path) 
             "what is my name",
         ]
         assert house.runs() == 1
+
+
+def test_fifty_equal_sends_in_parallel_run_the_agent_once_and_get_equal_answers(house: House, talk: Talk) -> None:
+    """F-17, AP-LIM-06"""
+    client, mine, others = talk
+    key = {"idempotency-key": str(uuid.uuid4())}
+    runs = house.runs()
+
+    def send(number: int) -> tuple[int, str, str | None]:
+        with house.client() as own:
+            answer = own.post("/api/chat", json={"message": "please wait 1 second"}, headers={**mine, **key})
+            return answer.status_code, answer.text, answer.headers.get("idempotency-replayed")
+
+    with ThreadPoolExecutor(50) as pool:
+        sent = list(pool.map(send, range(50)))
+    assert {(status, text) for status, text, _ in sent} == {(200, sent[0][1])}
+    assert [replayed for _, _, replayed in sent].count("true") == 49
+    assert house.runs() == runs + 1
+
+    with client.stream(
+        "POST", "/api/chat", json={"message": "please wait 1 second"}, headers={**mine, **key, **SSE}
+    ) as stream:
+        events = list(events_in(stream.iter_lines()))
+    assert events == follow(client, stream.headers["x-turn-id"], mine)
+    reused = client.post("/api/chat", json={"message": "something else"}, headers={**mine, **key})
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+    theirs = client.post("/api/chat", json={"message": "please wait 1 second"}, headers={**others, **key})
+    assert theirs.headers["x-turn-id"] != stream.headers["x-turn-id"]
+    assert house.runs() == runs + 2

@@ -31,6 +31,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     address: Limiter
     user: Limiter
     turns: Gate
+    waiting: Gate
     streams: Gate
 
 

@@ -137,5 +137,6 @@ def local_limits(settings: FrontDoorSettings) -> Limits:
         address=RateLimiter(settings.address_requests, settings.address_window),
         user=RateLimiter(settings.user_requests, settings.user_window),
         turns=CountingGate(settings.concurrent_turns),
+        waiting=CountingGate(settings.waiting_requests),
         streams=CountingGate(settings.open_streams),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from doorward.front_door.api.parameters import SCHEMAS
+from doorward.front_door.api.parameters import HEADERS, SCHEMAS
 from doorward.front_door.api.shapes import SESSION_ID_PATTERN
 from doorward.http.request import Request
 from doorward.http.response import Problem, Response, json_response
@@ -137,7 +137,9 @@ def _parameters(route: Route) -> list[JsonObject]:
         {"name": name, "in": "query", "required": False, "schema": SCHEMAS.get(name, {"type": "string"})}
         for name in route.query
     ]
-    in_header: list[JsonObject] = []
+    in_header: list[JsonObject] = [
+        {"name": name, "in": "header", "required": False, "schema": HEADERS[name]} for name in route.headers
+    ]
     if "after" in route.query and route.stream:
         in_header.append(
             {"name": "Last-Event-ID", "in": "header", "required": False, "schema": SCHEMAS["after"]},

@@ -8,7 +8,8 @@ from doorward.http.routes import Access, Route
 from doorward.model.settings import FrontDoorSettings
 
 _EXPOSED = (
-    b"x-request-id, x-turn-id, x-session-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, location"
+    b"x-request-id, x-turn-id, x-session-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, location, "
+    b"idempotency-replayed"
 )
 _REQUEST_HEADERS = b"authorization, content-type, accept, x-csrf-token, idempotency-key, last-event-id"
 _VARY = (b"vary", b"origin")

@@ -13,6 +13,7 @@ class UserLimits:
     def __init__(self, tools: Tools) -> None:
         self._requests = tools.limits.user
         self._turns = tools.limits.turns
+        self._waiting = tools.limits.waiting
         self._streams = tools.limits.streams
 
     async def check(self, visit: Visit) -> Answer:
@@ -30,6 +31,8 @@ class UserLimits:
             )
         if route.turn and not _enter(self._turns, visit):
             return _full("too_many_turns", "Too many turns of yours run at once.")
+        if route.shares_turns and not _enter(self._waiting, visit):
+            return _full("too_many_waiting", "Too many chat requests of yours are open.")
         # A GET that streams does so whatever it accepts; the chat streams only when asked to.
         streams = route.stream and (route.method == "GET" or visit.wants_stream())
         if streams and not _enter(self._streams, visit):

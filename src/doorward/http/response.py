@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from doorward.errors import DoorwardError, TooManyRequests
+from doorward.errors import Conflict, DoorwardError, TooManyRequests
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -86,6 +86,6 @@ def problem(
 def problem_of(error: DoorwardError, *, request_id: str = "") -> Response:
     """The problem that an error of ours turns into."""
     headers = {}
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Conflict) and error.retry_after is not None:
         headers["retry-after"] = str(max(1, round(error.retry_after)))
     return problem(error.status, error.code, error.message, request_id=request_id, headers=headers)

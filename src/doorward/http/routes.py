@@ -27,7 +27,9 @@ class Route(Struct, frozen=True, kw_only=True):
     (closed: ``forbid_unknown_fields=True``), `form` the names of the fields of an urlencoded one; without either a body
     is refused. `body_limit` in bytes. `prompt` names the body fields that are prompt text, which the filter does not
     read. `query` names the query parameters, which are closed too unless one of the names is ``*``. `turn` and
-    `stream` mark what the concurrency limits count; `recorded` says whether its verdicts go to the ledger; `cookie`
+    `stream` mark what the concurrency limits count: `turn` that each request is a turn, `shares_turns` that several may
+    wait for one (the handler's service counts the turns then, and the door only the requests). `headers` names request
+    headers that it reads besides those of every route. `recorded` says whether its verdicts go to the ledger; `cookie`
     whether a browser session opens it. `csrf` False is for form posts and token endpoints with protection of their
     own. `summary` and `responses` (status -> msgspec type, None, or a media type) feed ``/openapi.json``; `hidden`
     keeps a route out of it.
@@ -42,7 +44,9 @@ class Route(Struct, frozen=True, kw_only=True):
     body_limit: int = 65536
     prompt: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     turn: bool = False
+    shares_turns: bool = False
     stream: bool = False
     recorded: bool = True
     cookie: bool = True

@@ -80,6 +80,14 @@ class TurnEvent(Struct, frozen=True):
     data: bytes
 
 
+class Idempotency(Struct, frozen=True):
+    """A key that makes equal sends one turn: hashes (SHA-256) of route and key, and of the body; when it may go."""
+
+    key: bytes
+    body: bytes
+    expires_at: float
+
+
 class NewTurn(Struct, frozen=True, kw_only=True):
     """All that is written, in one transaction, before the agent runs."""
 
@@ -92,6 +100,7 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     conversation_name: str
     first_event: bytes
     request_id: str
+    idempotency: Idempotency | None = None
 
 
 class TurnResult(Struct, frozen=True, kw_only=True):

@@ -68,6 +68,9 @@ class FrontDoorSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     user_requests: Annotated[Count, note("Requests per user and window.")] = 600
     user_window: Annotated[Seconds, note("Seconds of that window.")] = 60.0
     concurrent_turns: Annotated[Count, note("Turns of one user at once.")] = 4
+    waiting_requests: Annotated[
+        Count, note("Chat requests of one user at once, also those that wait for the answer of an equal send.")
+    ] = 64
     open_streams: Annotated[Count, note("Open event streams of one user.")] = 16
 
 
@@ -165,6 +168,13 @@ class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "model"
     )
     turn_token_ttl: Annotated[Seconds, note("Seconds a turn token lives beyond the turn's own limit.")] = 60.0
+    idempotency: Annotated[
+        Literal["wait", "refuse"],
+        note(
+            "An equal send with the same Idempotency-Key while the turn runs: wait for its answer, or refuse with 409."
+        ),
+    ] = "wait"
+    idempotency_ttl: Annotated[Seconds, note("Seconds an Idempotency-Key is kept.")] = 86400.0
 
 
 class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

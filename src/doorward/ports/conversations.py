@@ -7,7 +7,7 @@ an id that does not exist. All fail closed: a store that cannot answer raises `S
 from collections.abc import Sequence
 from typing import Protocol
 
-from doorward.model.chat import Conversation, DayUsage, Message, NewTurn, Page, Turn, TurnEvent, TurnResult
+from doorward.model.chat import Conversation, DayUsage, Idempotency, Message, NewTurn, Page, Turn, TurnEvent, TurnResult
 
 
 class ConversationStore(Protocol):
@@ -53,6 +53,10 @@ class TurnStore(Protocol):
 
         A session id is a name within its owner: another user's conversation of the same id is another conversation.
         Raises `Conflict` (``turn_active``) when a turn of that conversation is running.
+
+        With `turn.idempotency`, the key is kept in the same transaction. When this owner's key is known already,
+        nothing is written and the turn that it began is returned (its id is another one); another body raises
+        `KeyReused`, and a turn that is gone with its conversation `NotFound`: a key never begins a second turn.
         """
         ...
 
@@ -79,6 +83,17 @@ class TurnStore(Protocol):
         """At start-up: end every turn that a dead process left running. The answer so far (the deltas of
         ``TEXT_MESSAGE_CONTENT`` in its log) becomes a message with status ``partial``; a last ``RUN_ERROR`` event with
         code ``turn_interrupted`` closes the log. Returns how many."""
+        ...
+
+
+class KeyedTurnStore(TurnStore, Protocol):
+    """A `TurnStore` that can be asked for a key before anything is begun. Fails closed like the rest."""
+
+    async def keyed(self, owner: str, idempotency: Idempotency, *, at: float) -> Turn | None:
+        """The turn that this owner's key began, None when the key is new or too old. Raises as `begin` does for a key.
+
+        Only a look: whoever begins a turn afterwards must still pass the key to `begin`, which decides.
+        """
         ...
 
 

@@ -10,10 +10,28 @@ from doorward.model.principals import User
 
 
 class StartedTurn(Struct, frozen=True, kw_only=True):
-    """A turn that is stored and runs on its own, whether anybody listens or not."""
+    """A turn that is stored and runs on its own, whether anybody listens or not. `replayed`: an equal send began it."""
 
     turn_id: str
     session_id: str
+    replayed: bool = False
+
+
+class SendKey(Struct, frozen=True, kw_only=True):
+    """What makes two sends of a user equal: `route`, `key` (chosen by the client) and `body` in one way of writing."""
+
+    route: str
+    key: str
+    body: bytes
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """How a message is sent. Without a `key` every send is a turn of its own."""
+
+    key: SendKey | None = None
+
+
+PLAIN = Sending()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -28,9 +46,14 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Chat(Protocol):
     """Turns. The only service with a way to the agent."""
 
-    async def start(self, user: User, message: str, *, session_id: str | None, request_id: str) -> StartedTurn:
+    async def start(
+        self, user: User, message: str, *, session_id: str | None, request_id: str, sending: Sending = PLAIN
+    ) -> StartedTurn:
         """Store the message and start the turn. Raises `NotFound`, `Conflict` (``turn_active``), `StoreUnavailable`.
-        A `session_id` of None makes a new conversation; one that this user has not used yet names a new one."""
+        A `session_id` of None makes a new conversation; one that this user has not used yet names a new one.
+
+        With a key, equal sends share one turn, also after a restart: the later ones get it as `replayed`, or `Conflict`
+        (``idempotency_in_flight``) while it runs where that is configured. Another body raises `KeyReused`."""
         ...
 
     async def answer(self, user: User, turn_id: str) -> Answer:

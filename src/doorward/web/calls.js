@@ -14,8 +14,9 @@ export function useCsrf(token) {
   csrf = token;
 }
 
-export async function call(method, path, { body, accept = "application/json", signal } = {}) {
+export async function call(method, path, { body, accept = "application/json", signal, key } = {}) {
   const headers = { accept };
+  if (key) headers["idempotency-key"] = key;
   if (method !== "GET" && csrf) headers["x-csrf-token"] = csrf;
   if (body !== undefined) headers["content-type"] = "application/json";
   const answer = await fetch(path, {

@@ -31,7 +31,7 @@ from doorward.model.chat import (
 from doorward.model.ledger import ChainedEntry, ChainFault, LedgerEntry
 from doorward.model.principals import User
 from doorward.model.settings import FrontDoorSettings
-from doorward.ports.services import Answer, StartedTurn
+from doorward.ports.services import PLAIN, Answer, Sending, StartedTurn
 
 ISSUER = "http://issuer.test"
 ANN = User(issuer=ISSUER, subject="ann", username="ann", email="ann@example.test", roles=frozenset({"operator"}))
@@ -77,14 +77,19 @@ class MemoryChat:
         self.turns: dict[str, Turn] = {}
         self.log: dict[str, list[TurnEvent]] = {}
         self.said: dict[str, str] = {}
+        self.sendings: list[Sending] = []
         self.failure: Exception | None = None
         self.hold: asyncio.Event | None = None
+        self.waiting: asyncio.Event | None = None
         self.heartbeat = 0.05
         self.listening = 0
         self.left = asyncio.Event()
 
-    async def start(self, user: User, message: str, *, session_id: str | None, request_id: str) -> StartedTurn:
+    async def start(
+        self, user: User, message: str, *, session_id: str | None, request_id: str, sending: Sending = PLAIN
+    ) -> StartedTurn:
         del request_id
+        self.sendings.append(sending)
         turn_id = hashlib.sha256(f"{len(self.turns)}".encode()).hexdigest()[:32]
         session = session_id or SESSION
         self.turns[turn_id] = Turn(
@@ -97,6 +102,8 @@ class MemoryChat:
     async def answer(self, user: User, turn_id: str) -> Answer:
         if self.failure is not None:
             raise self.failure
+        if self.waiting is not None:
+            await self.waiting.wait()
         turn = self._own(user, turn_id)
         return Answer(response=self.said[turn_id], session_id=turn.session_id, turn_id=turn_id, usage=Usage())
 

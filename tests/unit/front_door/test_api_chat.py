@@ -7,11 +7,12 @@ import msgspec
 import pytest
 from tests.unit.front_door.api_harness import BEN, SESSION, MemoryChat, front_door
 
-from doorward.errors import AgentFailed
+from doorward.errors import AgentFailed, Conflict
 from doorward.front_door.api.chat import chat_routes
 from doorward.front_door.api.turns import turn_routes
 from doorward.http.routes import Route
 from doorward.model.chat import TurnEvent
+from doorward.model.settings import FrontDoorSettings
 
 pytestmark = pytest.mark.anyio
 STREAM = {"accept": "text/event-stream"}
@@ -189,3 +190,58 @@ async def test_nobody_chats_without_a_token() -> None:
     async with front_door(routes(MemoryChat())) as call:
         status, _, body = await call("POST", "/api/chat", user=None, json={"message": "hello"})
     assert (status, problem(body)["code"]) == (401, "unauthenticated")
+
+
+async def test_an_idempotency_key_goes_on_with_the_body_as_it_was_understood() -> None:
+    chat = MemoryChat()
+    key = {"idempotency-key": "~!visible-ASCII-9"}
+    async with front_door(routes(chat)) as call:
+        for body in (
+            b'{"message":"hi","session_id":null}',
+            b'{ "session_id" : null, "message": "\\u0068i" }',
+            b'{"message":"ho"}',
+        ):
+            json = {**key, "content-type": "application/json"}
+            assert (await call("POST", "/api/chat", data=body, headers=json))[0] == 200
+        assert (await call("POST", "/api/chat", json={"message": "hi"}))[0] == 200
+    first, second, third, without = [sending.key for sending in chat.sendings]
+    assert first is not None
+    assert first == second
+    assert (first.route, first.key) == ("POST /api/chat", "~!visible-ASCII-9")
+    assert third is not None
+    assert third.body != first.body
+    assert without is None
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "caf\u00e9"])
+async def test_an_idempotency_key_that_is_not_1_to_255_visible_ascii_characters_is_refused(key: str) -> None:
+    chat = MemoryChat()
+    async with front_door(routes(chat)) as call:
+        status, _, body = await call("POST", "/api/chat", json={"message": "hi"}, headers={"idempotency-key": key})
+    assert (status, problem(body)["code"]) == (400, "invalid_idempotency_key")
+    assert chat.turns == {}
+
+
+async def test_requests_that_wait_for_one_turn_are_limited_together() -> None:
+    """AP-LIM-04: equal sends do not count as turns, yet one user cannot hold any number of them."""
+    chat = MemoryChat()
+    chat.waiting = asyncio.Event()
+    settings = FrontDoorSettings(concurrent_turns=1, waiting_requests=3)
+    async with front_door(routes(chat), settings=settings) as call, asyncio.timeout(5):
+        asked = [asyncio.create_task(call("POST", "/api/chat", json={"message": "hi"})) for _ in range(3)]
+        while len(chat.turns) < 3:  # noqa: ASYNC110  bounded, for another task
+            await asyncio.sleep(0.01)
+        status, headers, body = await call("POST", "/api/chat", json={"message": "hi"})
+        assert (status, problem(body)["code"], headers["retry-after"]) == (429, "too_many_waiting", "1")
+        assert (await call("POST", "/api/chat", json={"message": "hi"}, user=BEN, headers=STREAM))[0] == 200
+        chat.waiting.set()
+        assert {status for status, _, _ in await asyncio.gather(*asked)} == {200}
+        assert (await call("POST", "/api/chat", json={"message": "hi"}))[0] == 200
+
+
+async def test_a_conflict_that_waiting_helps_says_when_to_come_back() -> None:
+    chat = MemoryChat()
+    chat.failure = Conflict("It runs.", code="idempotency_in_flight", retry_after=1.0)
+    async with front_door(routes(chat)) as call:
+        status, headers, body = await call("POST", "/api/chat", json={"message": "hi"})
+    assert (status, problem(body)["code"], headers["retry-after"]) == (409, "idempotency_in_flight", "1")

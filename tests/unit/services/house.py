@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.agent import AgentCall, AgentReply
-from doorward.model.chat import NewTurn, Turn, TurnEvent, TurnResult
+from doorward.model.chat import Idempotency, NewTurn, Turn, TurnEvent, TurnResult
 from doorward.model.principals import User
 from doorward.model.secret import Secret
-from doorward.ports.conversations import TurnStore
+from doorward.ports.conversations import KeyedTurnStore
 from doorward.services.chat.service import ChatOptions, ChatService
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
@@ -87,9 +87,9 @@ class ScriptedAgent:
 
 
 class GuardedTurns:
-    """`TurnStore` in front of the real one, with a moment before each write where a test may wait or fail."""
+    """`KeyedTurnStore` in front of the real one, with a moment before each write where a test may wait or fail."""
 
-    def __init__(self, turns: TurnStore) -> None:
+    def __init__(self, turns: KeyedTurnStore) -> None:
         self._turns = turns
         self.before: dict[str, Callable[[], Any]] = {}
 
@@ -100,6 +100,10 @@ class GuardedTurns:
     async def begin(self, turn: NewTurn) -> Turn:
         await self._gate("begin")
         return await self._turns.begin(turn)
+
+    async def keyed(self, owner: str, idempotency: Idempotency, *, at: float) -> Turn | None:
+        await self._gate("keyed")
+        return await self._turns.keyed(owner, idempotency, at=at)
 
     async def append_events(self, turn_id: str, events: Sequence[TurnEvent]) -> None:
         await self._gate("append")

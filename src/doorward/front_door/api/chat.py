@@ -3,13 +3,17 @@
 The turn is stored and runs on its own: a client that goes away does not stop it.
 """
 
-from doorward.front_door.api.parameters import caller, wants_stream
+import msgspec
+
+from doorward.front_door.api.parameters import caller, idempotency_key, wants_stream
 from doorward.front_door.api.shapes import ChatAnswer, chat_request
 from doorward.front_door.api.turn_stream import stream
 from doorward.http.request import Request
 from doorward.http.response import Problem, Response, event_stream, json_response
 from doorward.http.routes import Access, Route
-from doorward.ports.services import Chat, StartedTurn
+from doorward.ports.services import PLAIN, Chat, Sending, SendKey, StartedTurn
+
+_ROUTE = "POST /api/chat"
 
 
 def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> list[Route]:
@@ -18,7 +22,11 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
     async def talk(request: Request) -> Response:
         user = caller(request)
         started = await chat.start(
-            user, request.body.message, session_id=request.body.session_id, request_id=request.id
+            user,
+            request.body.message,
+            session_id=request.body.session_id,
+            request_id=request.id,
+            sending=_sending(request),
         )
         # On the request, not on the response: a problem carries them too, so that a failed turn can be looked up.
         request.response_headers.extend(turn_headers(started))
@@ -36,19 +44,31 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
             body=chat_request(max_message_characters),
             body_limit=body_limit,
             prompt=("message",),
-            turn=True,
+            headers=("Idempotency-Key",),
+            shares_turns=True,
             stream=True,
             summary="Send a message; the answer comes whole, or as events with Accept: text/event-stream.",
-            responses={200: (ChatAnswer, "text/event-stream"), 404: Problem, 409: Problem, 502: Problem, 504: Problem},
+            responses={200: (ChatAnswer, "text/event-stream"), **dict.fromkeys((404, 409, 422, 502, 504), Problem)},
         )
     ]
+
+
+def _sending(request: Request) -> Sending:
+    """The body is hashed as it was understood, so that another order of its fields is still the same send."""
+    key = idempotency_key(request)
+    if key is None:
+        return PLAIN
+    return Sending(key=SendKey(route=_ROUTE, key=key, body=msgspec.json.encode(request.body)))
 
 
 def turn_headers(started: StartedTurn) -> list[tuple[bytes, bytes]]:
     """Where the turn is, for a client that wants to go on reading after its connection broke."""
     turn_id = started.turn_id.encode("ascii")
-    return [
+    headers = [
         (b"x-turn-id", turn_id),
         (b"x-session-id", started.session_id.encode("ascii")),
         (b"location", b"/api/turns/%b/events" % turn_id),
     ]
+    if started.replayed:
+        headers.append((b"idempotency-replayed", b"true"))
+    return headers

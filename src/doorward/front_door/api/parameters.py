@@ -3,6 +3,7 @@
 Called by the handlers of this folder. A value out of its bounds is refused with `InvalidInput`, never clipped.
 """
 
+import re
 from typing import Any
 
 from doorward.errors import InvalidInput
@@ -15,6 +16,8 @@ MAX_LIMIT = 100
 MAX_CURSOR = 512
 MAX_QUERY = 200
 MAX_SEQUENCE = 2**53
+MAX_KEY = 255
+_VISIBLE = re.compile(r"[!-~]+")
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
@@ -28,6 +31,17 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "minimum": 0,
         "maximum": MAX_SEQUENCE,
         "description": "The last event already seen; Last-Event-ID wins over it.",
+    },
+}
+
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_KEY,
+        "pattern": "^[!-~]+$",
+        "description": "Equal sends of one user with the same key are one turn.",
     },
 }
 
@@ -81,6 +95,16 @@ def resume_point(request: Request) -> int:
     if given:
         return whole_number("Last-Event-ID", given[0], 0, MAX_SEQUENCE)
     return whole_number("after", request.query().get("after", "0"), 0, MAX_SEQUENCE)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The header Idempotency-Key: 1 to 255 visible ASCII characters, or None when it is not given."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if len(key) > MAX_KEY or not _VISIBLE.fullmatch(key):
+        raise InvalidInput("Idempotency-Key has 1 to 255 visible ASCII characters.", code="invalid_idempotency_key")
+    return key
 
 
 def wants_stream(request: Request) -> bool:

@@ -58,7 +58,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class TurnRun:
-    """One turn. `begun` gives the stored turn (or why it was not), `ended` its outcome.
+    """One turn. `begun` gives the stored turn (or why it was not), `ended` its outcome. When the store knows the turn's
+    key, `begun` gives the turn that the key began, and this one does nothing.
 
     INVARIANT: whatever happens, a turn that has begun ends with exactly one closing event.
     """
@@ -102,6 +103,9 @@ class TurnRun:
         except DoorwardError as error:
             self.begun.set_exception(error)
             self.begun.exception()  # seen: the caller may have gone away
+            return
+        if turn.id != new.turn_id:  # another send of this key was first; nothing of this one was kept
+            self.begun.set_result(turn)
             return
         self.tail.publish([TurnEvent(1, new.first_event)])
         self.begun.set_result(turn)

@@ -7,18 +7,20 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
+from typing import Literal
 
 import structlog
 from msgspec import Struct
 
 from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable, TooManyRequests
-from doorward.model.chat import NewTurn, Turn, TurnEvent, TurnResult, TurnStatus
+from doorward.model.chat import Idempotency, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus
 from doorward.model.principals import User
 from doorward.model.settings import AgentSettings, ChatSettings
 from doorward.ports.clock import Clock
-from doorward.ports.conversations import ConversationStore, TurnStore
-from doorward.ports.services import Answer, StartedTurn
+from doorward.ports.conversations import ConversationStore, KeyedTurnStore
+from doorward.ports.services import PLAIN, Answer, Sending, StartedTurn
 from doorward.services.chat import agui
+from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
 from doorward.services.chat.names import ModelNames, Naming, first_name
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
@@ -48,6 +50,8 @@ class ChatOptions(Struct, frozen=True, kw_only=True):
     turn_timeout: float = 900.0
     max_answer_bytes: int = 10_485_760
     turns_per_user: int | None = None
+    idempotency: Literal["wait", "refuse"] = "wait"
+    idempotency_ttl: float = 86400.0
 
 
 def chat_options(
@@ -61,7 +65,19 @@ def chat_options(
         turn_timeout=agent.turn_timeout,
         max_answer_bytes=agent.max_response_bytes,
         turns_per_user=turns_per_user,
+        idempotency=chat.idempotency,
+        idempotency_ttl=chat.idempotency_ttl,
     )
+
+
+class _Asked(Struct, frozen=True):
+    """One send."""
+
+    user: User
+    message: str
+    session_id: str | None
+    request_id: str
+    idempotency: Idempotency | None = None
 
 
 class ChatService:
@@ -73,7 +89,7 @@ class ChatService:
 
     def __init__(
         self,
-        turns: TurnStore,
+        turns: KeyedTurnStore,
         conversations: ConversationStore,
         invoker: Invoker,
         options: ChatOptions,
@@ -85,6 +101,7 @@ class ChatService:
         self._clock = clock
         self._ways = TurnWays(turns=turns, invoker=invoker, clock=clock, on_unwritten=self._try_again)
         self._names = ModelNames(conversations, invoker, options.titles_arn) if options.titles_arn else None
+        self._equal = EqualSends(turns, clock, ttl=options.idempotency_ttl, refuse=options.idempotency == "refuse")
         self._runs: dict[str, TurnRun] = {}
         self._running: Counter[str] = Counter()
         self._chores: set[asyncio.Task[None]] = set()
@@ -95,24 +112,37 @@ class ChatService:
         """How many turns run."""
         return len(self._runs)
 
-    async def start(self, user: User, message: str, *, session_id: str | None, request_id: str) -> StartedTurn:
+    async def start(
+        self, user: User, message: str, *, session_id: str | None, request_id: str, sending: Sending = PLAIN
+    ) -> StartedTurn:
         if self._closing:
             raise StoreUnavailable("The service is shutting down.", code="server_closing")
+        if sending.key is None:
+            return await self._start(_Asked(user, message, session_id, request_id))
+
+        async def begin(idempotency: Idempotency) -> StartedTurn:
+            return await self._start(_Asked(user, message, session_id, request_id, idempotency))
+
+        return await self._equal.start(user.key, sending.key, begin)
+
+    async def _start(self, asked: _Asked) -> StartedTurn:
+        user = asked.user
         limit = self._options.turns_per_user
         if limit is not None and self._running[user.key] >= limit:
             raise TooManyRequests("Too many turns of yours run at once.", retry_after=1.0, code="too_many_turns")
         now = self._clock()
-        session, turn_id = session_id_or_new(session_id), sortable_id(now)
+        session, turn_id = session_id_or_new(asked.session_id), sortable_id(now)
         new = NewTurn(
             turn_id=turn_id,
             session_id=session,
             owner=user.key,
             message_id=sortable_id(now),
-            message=message,
+            message=asked.message,
             at=now,
-            conversation_name=first_name(message),
+            conversation_name=first_name(asked.message),
             first_event=agui.started(session, turn_id),
-            request_id=request_id,
+            request_id=asked.request_id,
+            idempotency=asked.idempotency,
         )
         job = TurnJob(
             user=user,
@@ -127,9 +157,9 @@ class ChatService:
         self._runs[turn_id] = run
         self._running[user.key] += 1
         ACTIVE_TURNS.inc()
-        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=session_id is None))
-        await asyncio.shield(run.begun)
-        return StartedTurn(turn_id=turn_id, session_id=session)
+        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=asked.session_id is None))
+        turn = await asyncio.shield(run.begun)
+        return StartedTurn(turn_id=turn.id, session_id=turn.session_id, replayed=turn.id != turn_id)
 
     async def answer(self, user: User, turn_id: str) -> Answer:
         run = self._own_run(user, turn_id)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from doorward.errors import Conflict, InvalidInput, NotFound
-from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
-from doorward.stores.sqlite.database import SqliteDatabase
+from doorward.model.chat import Idempotency, MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.stores.sqlite.database import Row, SqliteDatabase
+from doorward.stores.sqlite.idempotency import Query, keep_key, turn_of_key
 from doorward.stores.sqlite.interrupted import RUN_ERROR, answer_so_far
 from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, event_key, message_key
 from doorward.stores.sqlite.usage import add_usage
@@ -47,7 +48,7 @@ _unpack = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class SqliteTurns:
-    """`TurnStore` on SQLite."""
+    """`KeyedTurnStore` on SQLite."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
@@ -69,19 +70,10 @@ class SqliteTurns:
 
     async def get(self, owner: str, turn_id: str) -> Turn | None:
         rows = self._database.read(_GET, (turn_id, owner))
-        if not rows:
-            return None
-        _, session_id, _, status, started_at, finished_at, error_code, model, input_tokens, output_tokens = rows[0]
-        return Turn(
-            id=turn_id,
-            session_id=session_id,
-            owner=owner,
-            status=TurnStatus(status),
-            started_at=started_at,
-            finished_at=finished_at,
-            error_code=error_code,
-            usage=Usage(model=model, input_tokens=input_tokens, output_tokens=output_tokens),
-        )
+        return _turn(rows[0]) if rows else None
+
+    async def keyed(self, owner: str, idempotency: Idempotency, *, at: float) -> Turn | None:
+        return _begun_before(self._database.read, owner, idempotency, at)
 
     async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
         numbers = self._database.read("SELECT number FROM turns WHERE id = ?", (turn_id,))
@@ -110,7 +102,47 @@ def _packed(events: Sequence[TurnEvent]) -> bytes:
     return _pack([event.data for event in events])
 
 
+def _turn(row: Row) -> Turn:
+    turn_id, session_id, owner, status, started_at, finished_at, error_code, model, input_tokens, output_tokens = row
+    return Turn(
+        id=turn_id,
+        session_id=session_id,
+        owner=owner,
+        status=TurnStatus(status),
+        started_at=started_at,
+        finished_at=finished_at,
+        error_code=error_code,
+        usage=Usage(model=model, input_tokens=input_tokens, output_tokens=output_tokens),
+    )
+
+
+def _begun_before(query: Query, owner: str, idempotency: Idempotency, at: float) -> Turn | None:
+    """The turn that this key began."""
+    turn_id = turn_of_key(query, owner, idempotency, at)
+    if turn_id is None:
+        return None
+    rows = query(_GET, (turn_id, owner))
+    if not rows:
+        raise NotFound("The turn of this Idempotency-Key was deleted with its conversation.")
+    return _turn(rows[0])
+
+
 def _begin(transaction: Transaction, turn: NewTurn, words: str, first_event: bytes) -> Turn:
+    if turn.idempotency is None:
+        return _insert(transaction, turn, words, first_event)
+
+    def query(sql: str, parameters: Sequence[object]) -> list[Row]:
+        return transaction.execute(sql, parameters).fetchall()
+
+    known = _begun_before(query, turn.owner, turn.idempotency, turn.at)
+    if known is not None:
+        return known
+    begun = _insert(transaction, turn, words, first_event)
+    keep_key(transaction, turn, turn.idempotency)
+    return begun
+
+
+def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: bytes) -> Turn:
     execute = transaction.execute
     conversation, count, running = execute(_FIND_CONVERSATION, (turn.owner, turn.session_id)).fetchone() or (0, 0, 0)
     if running:
