@@ -28,7 +28,7 @@ def test_turns_streams_and_tokens_are_counted(house: House) -> None:
     samples = ('doorward_turns_total{status="completed"}', "doorward_turn_seconds_count")
     first, output = "doorward_first_event_seconds_count", 'doorward_tokens_total{direction="output"}'
     before = {sample: house.metric(sample, of="gateway") for sample in (*samples, first, output)}
-    with house.client() as client, streamed(client, "please stream 20 words", house.bearer()) as (_, events):
+    with house.client() as client, streamed(client, "please wait 1 second", house.bearer()) as (_, events):
         next(events)
         assert house.metric("doorward_open_streams", of="gateway") >= 1
         assert list(events)
