@@ -12,6 +12,7 @@ from doorward.probe.trials import ok, still_works
 from doorward.probe.wire import Header, Reply
 
 _STREAMS = 64
+_LONG = 0.3
 _SSE: Header = ("Accept", "text/event-stream")
 
 
@@ -52,13 +53,14 @@ class OpenStreams(Attack):
 
 
 class Overlap:
-    """Exchanges that ran beside each other; `most` is how many of those that were admitted ran at one moment."""
+    """Exchanges that ran beside each other; `most` is how many of those that were admitted, and took so long that it
+    was no chance, ran at one moment."""
 
     def __init__(self, timed: list[tuple[float, Reply]]) -> None:
         self.replies = [reply for _, reply in timed]
         moments = []
         for end, reply in timed:
-            if ok(reply):
+            if ok(reply) and reply.seconds >= _LONG:
                 moments += [(end - reply.seconds, 1), (end, -1)]
         running = self.most = 0
         for _, step in sorted(moments):
