@@ -41,6 +41,7 @@ def test_the_ready_file_is_private_and_complete(house: House) -> None:
         "redirect_uri",
         "users",
         "workload",
+        "metrics",
     }
     assert len(house.ready["users"]) == 2
     assert set(house.ready["workload"]) == {"region", "access_key_id", "secret_access_key"}

@@ -40,7 +40,8 @@ async def list_users(settings: Settings) -> list[Account]:
 
 
 async def disable_user(settings: Settings, username: str, *, disabled: bool) -> None:
-    """Disable or enable. Disabling ends everything of the user's at once. `NotFound`."""
+    """Disable or enable. Disabling ends every session and refresh token at once; an access token that is out lives its
+    time. `NotFound`."""
     action = "user disable" if disabled else "user enable"
     await _recorded(
         settings, action, username, lambda _, sign_in: sign_in.accounts.disable(username, disabled=disabled)
