@@ -175,7 +175,7 @@ async def judge(lab: Lab, shown: Sequence[Shown], limits: str = "") -> Finding:
     open_to = [item for item in shown if item.taken]
     if open_to:
         names = "; ".join(dict.fromkeys(item.forged.name for item in open_to))
-        sentence = f"{len(open_to)} of {len(shown)} bad tokens were taken: {names}."
+        sentence = f"Bad tokens were taken in {len(open_to)} of {len(shown)} tries: {names}."
         return succeeded(sentence, *_evidence(lab, open_to), taken=len(open_to), shown=len(shown))
     failed = [item for item in shown if item.reply.status >= 500]
     if failed:
@@ -187,7 +187,9 @@ async def judge(lab: Lab, shown: Sequence[Shown], limits: str = "") -> Finding:
     after = await lab.present([await lab.bearer()])
     if not taken(lab, after):
         return inconclusive("All bad tokens were refused, but then the good one was as well.", after)
-    sentence = f"All {len(shown)} bad tokens were refused, and the good one is still taken. {limits}".rstrip()
+    sentence = (
+        f"Bad tokens were refused in all of {len(shown)} tries, and the good one is still taken. {limits}".rstrip()
+    )
     return blocked(sentence, *_evidence(lab, shown[:1]), shown=len(shown))
 
 
