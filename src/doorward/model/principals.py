@@ -1,6 +1,7 @@
 """Who is calling: a `User`, a `Workload`, or a running turn that acts for a user (`TurnIdentity`)."""
 
 import hashlib
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -17,7 +18,7 @@ class User(Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """The owner key that stores use: 32 hex digits of SHA-256 over issuer and subject, which a NUL separates."""
-        return hashlib.sha256(f"{self.issuer}\0{self.subject}".encode()).hexdigest()[:32]
+        return _owner_key(self.issuer, self.subject)
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -46,7 +47,12 @@ class TurnIdentity(Struct, frozen=True, kw_only=True):
     @property
     def owner_key(self) -> str:
         """The same key as `User.key` of the user this turn acts for."""
-        return User(issuer=self.issuer, subject=self.subject, username="").key
+        return _owner_key(self.issuer, self.subject)
 
 
 Principal = User | Workload | TurnIdentity
+
+
+@lru_cache(maxsize=4096)  # asked for many times in each turn
+def _owner_key(issuer: str, subject: str) -> str:
+    return hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()[:32]

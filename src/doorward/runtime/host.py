@@ -42,6 +42,7 @@ class RuntimeHost:
         self._environment = environment
         self._invocations = Invocations()
         self._paths = {settings.name: INVOCATIONS, TITLES_AGENT: TITLES}
+        self._runs = {name: AGENT_RUNS.labels(name) for name in self._paths}
         self._folder: Path | None = None
         self._state: StateService | None = None
         self._router: SessionRouter[WorkerKeeper] | None = None
@@ -126,7 +127,7 @@ class RuntimeHost:
             raise aborted(invocation)
         caller, call = asked
         headers = headers_for(worker, invocation, caller, call)
-        AGENT_RUNS.labels(invocation.key.agent).inc()
+        self._runs[invocation.key.agent].inc()
         response = await post(worker, path, headers, call.payload, invocation)
         await refuse_failure(response, invocation.key.agent)
         chunks = WorkerChunks(
