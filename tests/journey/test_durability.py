@@ -3,13 +3,14 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,8 +216,11 @@ def test_open_streams_get_a_closing_event_and_the_house_ends_well(house: House, 
             assert opened.acquire(timeout=10)
         house.process.send_signal(signal.SIGTERM)
         ends = [stream.result(timeout=15)[-1] for stream in streams]
-    assert {end.type for end in ends} <= {"RUN_ERROR", "server_closing"}
+    assert {end.data.get("code", end.name) for end in ends} <= {"turn_interrupted", "server_closing"}
     assert house.process.wait(timeout=15) == 0
+    with closing(sqlite3.connect(house.data / "gateway.db")) as store:
+        turns = store.execute("SELECT status, error_code FROM turns ORDER BY number DESC LIMIT 3").fetchall()
+    assert turns == [("interrupted", "turn_interrupted")] * 3, "the agent did not fail: the house went down"
     assert house.said().rstrip().endswith("Stopped.")
     assert "Traceback" not in house.said()
 

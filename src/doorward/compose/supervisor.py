@@ -1,4 +1,5 @@
-"""Runs the processes of the house: starts them, waits until each is ready, restarts crashed ones, stops them all.
+"""Runs the processes of the house: starts them, waits until each is ready, restarts crashed ones, stops them all, the
+last planned first.
 
 A child gets its orders as one JSON line on stdin, says that it is ready as one JSON line on a pipe, and takes the end
 of its stdin for the end of its supervisor. A child that exits with `EXIT_CONFIGURATION`, or before it was ever ready,
@@ -115,22 +116,30 @@ class Supervisor:
         process.stdin.write(msgspec.json.encode({**plan.orders, "status_fd": status_write}) + b"\n")
         listener = asyncio.create_task(_hear(status_read, ready))
         try:
-            return await self._until_end(process)
+            return await self._until_end(process, plan)
         finally:
             listener.cancel()
             os.close(status_read)
 
-    async def _until_end(self, process: asyncio.subprocess.Process) -> int:
+    async def _until_end(self, process: asyncio.subprocess.Process, plan: Plan) -> int:
         ended = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        if not ended.done():
+            await self._later_ones(plan)
         if not ended.done():
             process.send_signal(signal.SIGTERM)
             await asyncio.wait([ended], timeout=self._grace)
         if not ended.done():
             process.kill()
         return await ended
+
+    async def _later_ones(self, plan: Plan) -> None:
+        """Wait for the end of those planned after `plan`: they call it, and it must not be gone before they are."""
+        later = self._keepers[self._plans.index(plan) + 1 :]
+        if later:
+            await asyncio.wait(later)
 
 
 async def _hear(fd: int, ready: asyncio.Future[JsonObject]) -> None:
