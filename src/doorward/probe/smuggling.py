@@ -130,7 +130,8 @@ def _bent_chunks(second: bytes) -> Iterator[Mutation]:
 
 def _is_plain(line: bytes, end: bytes) -> bool:
     """Whether RFC 9112 section 7.1 takes this as the last chunk: then what follows is a request of its own by right."""
-    size, _, extension = line.partition(b";")
+    first, newline, rest = (line + end).partition(b"\r\n")
+    size, _, extension = first.partition(b";")
     number = size.rstrip(b" \t")
     plain = bool(number) and set(number) <= set(b"0") and b"\r" not in extension and b"\n" not in extension
-    return plain and end in (b"\r\n", b"\r\n\r\n")
+    return plain and bool(newline) and rest in (b"", b"\r\n")

@@ -9,7 +9,7 @@ from doorward.probe.smuggling import Mutation, mutations
 from doorward.probe.surface import Guarded, guarded, is_open_to_users
 from doorward.probe.wire import Reply
 
-_AT_ONCE = 48
+_AT_ONCE = 96
 
 
 class RequestSmuggling(Attack):
@@ -58,4 +58,4 @@ def _second(request: Guarded) -> bytes:
 
 async def _sent(lab: Lab, request: Guarded, mutation: Mutation) -> Reply:
     first = f"POST {request.path} HTTP/1.1\r\nHost: {urlsplit(request.origin).netloc}\r\n".encode()
-    return await lab.wire.raw(request.origin, first + mutation.data, timeout=2.0, quiet=0.25)
+    return await lab.wire.raw(request.origin, first + mutation.data, timeout=1.2, quiet=0.25)
