@@ -24,6 +24,7 @@ class WorkerKeeper:
         self._worker: WorkerProcess | None = None
         self._up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._inquests: dict[WorkerProcess, asyncio.Task[bool]] = {}
         self._closing = False
 
     async def start(self) -> None:
@@ -35,9 +36,10 @@ class WorkerKeeper:
     async def close(self) -> None:
         """End the worker and keep none. May be said twice."""
         self._closing = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [*self._inquests.values(), *([self._task] if self._task is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._up.clear()
         worker, self._worker = self._worker, None
         if worker is not None:
@@ -51,7 +53,7 @@ class WorkerKeeper:
     async def worker(self, *, deadline: float) -> WorkerProcess:
         """The worker, or the next one if it is being restarted. `AgentUnreachable` after `deadline` (loop time)."""
         present = self._worker
-        if (worker := self.serving()) is not None and await _holds(worker):
+        if (worker := self.serving()) is not None and await self._holds(worker):
             return worker
         if self._closing:
             raise AgentUnreachable("The runtime is shutting down.")
@@ -64,6 +66,16 @@ class WorkerKeeper:
         except TimeoutError:
             raise AgentUnreachable("The agent is not running.") from None
         return await self.worker(deadline=deadline)
+
+    async def _holds(self, worker: WorkerProcess) -> bool:
+        """Whether a worker can be given work. A suspect is looked into once, to the end: its callers may give up."""
+        if not worker.suspect:
+            return True
+        inquest = self._inquests.get(worker)
+        if inquest is None:
+            inquest = self._inquests[worker] = asyncio.create_task(_inquest(worker))
+            inquest.add_done_callback(lambda _: self._inquests.pop(worker))
+        return await asyncio.shield(inquest)
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -90,10 +102,8 @@ class WorkerKeeper:
             log.warning("worker_restarted", pid=self._worker.pid)
 
 
-async def _holds(worker: WorkerProcess) -> bool:
-    """Whether a worker can be given work. One that lives but does not answer is ended: no run in it can go on."""
-    if not worker.suspect:
-        return True
+async def _inquest(worker: WorkerProcess) -> bool:
+    """Whether a suspect serves after all. One that lives but does not answer is ended: no run in it can go on."""
     if await worker.ping() is not None:
         worker.suspect = False
         return True
