@@ -242,8 +242,6 @@ AnyEvent = (
     | Custom
 )
 
-EVENT_TYPES: frozenset[str] = frozenset(str(kind.__struct_config__.tag) for kind in AnyEvent.__args__)
-
 decode_event = msgspec.json.Decoder(AnyEvent).decode
 encode = msgspec.json.Encoder().encode
 
