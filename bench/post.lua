@@ -1,7 +1,20 @@
 -- For wrk: one POST again and again; the headers come from -H, the body from BENCH_BODY. Ends with one line of JSON.
+-- BENCH_PATHS, if set, holds paths (separated by spaces) that are taken in turn.
 wrk.method = os.getenv("BENCH_METHOD") or "POST"
 wrk.body = os.getenv("BENCH_BODY")
 wrk.headers["content-type"] = "application/json"
+
+local paths, turn = {}, 0
+for path in string.gmatch(os.getenv("BENCH_PATHS") or "", "%S+") do
+  paths[#paths + 1] = path
+end
+
+if #paths > 0 then
+  request = function()
+    turn = turn % #paths + 1
+    return wrk.format(nil, paths[turn])
+  end
+end
 
 done = function(summary, latency)
   local errors = summary.errors

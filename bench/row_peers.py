@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
+from msgspec import Struct
+
 from bench.load import Sample, press
-from bench.peers import NotRun, aegra, langgraph, waiting_run
+from bench.peers import NotRun, aegra, langgraph, waiting_run, waiting_run_of_thread
 from bench.plan import Plan, alternate
 from bench.report import Row, median
 from bench.row_turns import BODY
@@ -12,22 +14,41 @@ from bench.servers import Peer, house
 from bench.wire import Target
 
 CONNECTIONS = 32
-_PEERS: tuple[tuple[str, Callable[[], contextlib.AbstractContextManager[Peer]], int], ...] = (
-    ("LangGraph's dev server", langgraph, 15),
-    ("Aegra", aegra, 50),
+
+
+class _Rival(Struct, frozen=True):
+    """A peer: how it is started, how it is asked, how many times its rate ours should be."""
+
+    name: str
+    starting: Callable[[], contextlib.AbstractContextManager[Peer]]
+    asking: Callable[[Peer], Target]
+    target: int
+
+
+_RIVALS = (
+    _Rival("LangGraph's dev server (in memory)", langgraph, waiting_run, 15),
+    _Rival("Aegra (Postgres)", aegra, waiting_run_of_thread, 50),
 )
 
 
 def rows(plan: Plan) -> Iterator[Row]:
     """One row for each of them."""
-    for name, starting, target in _PEERS:
-        title = f"whole turn, {CONNECTIONS} connections, against {name}"
+    for rival in _RIVALS:
+        title, target = f"whole turn, {CONNECTIONS} connections", f"at least {rival.target} times"
         try:
-            with starting() as peer, house("main") as ours:
-                own = Target(f"{ours.url}/api/chat", BODY, ours.headers)
-                yield _row(title, _compared(plan, own, waiting_run(peer)), (name, target))
+            with rival.starting() as peer, house("main") as ours:
+                own, other = _compared(plan, Target(f"{ours.url}/api/chat", BODY, ours.headers), rival.asking(peer))
         except NotRun as reason:
-            yield Row(name=title, ours="", peer=f"{name}: not run, {reason}", target=f"at least {target} times")
+            yield Row(name=title, ours="", peer=f"{rival.name}: not run, {reason}", target=target)
+            continue
+        yield Row(
+            name=title,
+            ours=f"{own:,.0f} turns/s",
+            peer=f"{rival.name}: {other:,.0f} waited runs/s",
+            ratio=f"{own / other:.1f}",
+            target=target,
+            met=own >= rival.target * other,
+        )
 
 
 def _compared(plan: Plan, own: Target, other: Target) -> tuple[float, float]:
@@ -37,16 +58,3 @@ def _compared(plan: Plan, own: Target, other: Target) -> tuple[float, float]:
     pressed(own), pressed(other)
     ours, theirs = alternate(plan.rounds, [lambda: pressed(own).rate, lambda: pressed(other).rate])
     return median(ours), median(theirs)
-
-
-def _row(title: str, rates: tuple[float, float], wanted: tuple[str, int]) -> Row:
-    own, other = rates
-    name, target = wanted
-    return Row(
-        name=title,
-        ours=f"{own:,.0f} turns/s",
-        peer=f"{name}, POST /runs/wait: {other:,.0f}/s",
-        ratio=f"{own / other:.1f}",
-        target=f"at least {target} times",
-        met=own >= target * other,
-    )

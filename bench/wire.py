@@ -11,12 +11,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Target(Struct, frozen=True):
-    """One request that is sent again and again."""
+    """One request that is sent again and again; with `paths`, to each of them in turn (under wrk only)."""
 
     url: str
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     method: str = "POST"
+    paths: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
         """The request on the wire."""
