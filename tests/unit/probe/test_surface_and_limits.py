@@ -3,6 +3,7 @@ lacks is open, everything else is blocked, and rows that do not apply say why.""
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.journey.house import running_house
@@ -90,3 +91,23 @@ def test_the_flood_of_the_wallet_is_counted_and_priced(table: Table) -> None:
 def test_a_run_stays_within_its_bounds(table: Table) -> None:
     assert table[2].requests < 5000
     assert table[2].ended - table[2].started < 60
+
+
+UNSAFE = """
+[front_door]
+user_requests = 100000
+address_requests = 100000
+concurrent_turns = 1000
+open_streams = 1000
+trusted_proxies = ["127.0.0.0/8"]
+allowed_origins = ["*"]
+"""
+
+
+def test_with_unsafe_settings_a_house_of_ours_is_open_and_its_rows_say_so(tmp_path: Path) -> None:
+    """AP-LIM-01, AP-LIM-04, AP-HTP-03, AP-HTP-11: the same house, its defences switched off by configuration."""
+    switched_off = ("AP-LIM-01", "AP-LIM-04", "AP-HTP-03", "AP-HTP-11")
+    attacks = [attack for attack in ATTACKS if attack.id in switched_off]
+    with running_house(tmp_path, "--pattern", "conversations", config=UNSAFE) as house:
+        report = asyncio.run(run(target_of(house), attacks))
+    assert {row.id: row.result for row in report.rows} == dict.fromkeys(switched_off, Result.SUCCEEDED)
