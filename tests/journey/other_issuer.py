@@ -1,4 +1,7 @@
-"""The npm package oidc-provider as an issuer on the loopback, and a user agent that goes through its own forms."""
+"""The npm package oidc-provider as an issuer on the loopback, and a user agent that goes through its own forms.
+
+The folder `oidc_provider` pins it, and openid-client for the tests of the embedded sign-in.
+"""
 
 import hashlib
 import shutil
@@ -21,7 +24,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 def installed() -> Path:
-    """The folder with the package, installed as the lock file says; kept beside the environment for the next run."""
+    """The folder with the packages, installed as the lock file says; kept beside the environment for the next run."""
     lock = (SOURCE / "package-lock.json").read_bytes()
     folder = Path(sys.prefix) / f"oidc-provider-{hashlib.sha256(lock).hexdigest()[:12]}"
     if not (folder / "installed").exists():

@@ -3,7 +3,6 @@ code with PKCE, ID token, userInfo, refresh, revocation, single sign-on, sign-ou
 
 import asyncio
 import json
-import os
 import shutil
 import socket
 import time
@@ -19,6 +18,7 @@ from joserfc.jwk import KeySet
 
 from doorward.http.protocol import strict_protocol
 from doorward.http.server import make_server
+from tests.journey.other_issuer import installed
 from tests.unit.sign_in.real_door import real_world
 from tests.unit.sign_in.world import CALLBACK, PASSWORD, Page, Pkce, World, add_user_one
 
@@ -126,11 +126,10 @@ async def test_a_page_of_another_origin_may_call_what_a_public_client_calls(tmp_
 
 
 async def test_openid_client_goes_the_whole_way(tmp_path: Path) -> None:
-    """The library openid-client, when DOORWARD_TEST_NODE_MODULES names a node_modules folder that has it."""
-    modules = os.environ.get("DOORWARD_TEST_NODE_MODULES", "")
+    """The library openid-client, which nobody here wrote."""
+    modules = str(await asyncio.to_thread(installed) / "node_modules")
     node = shutil.which("node")
-    if not modules or node is None:
-        pytest.skip("no node, or DOORWARD_TEST_NODE_MODULES is not set")
+    assert node, "node is needed: run tests/install-node.sh"
     async with served(tmp_path) as world:
         given = json.dumps({"issuer": world.issuer, "password": PASSWORD, "callback": CALLBACK, "modules": modules})
         process = await asyncio.create_subprocess_exec(
