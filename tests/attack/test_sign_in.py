@@ -294,6 +294,8 @@ async def test_a_session_that_signed_out_is_refused_at_once_also_from_a_copy(mak
     assert await _opens(world, copy)
     await browser.http.get("/logout")
     assert not await _opens(world, copy)
+    world.restart()
+    assert not await _opens(world, copy)
 
 
 async def test_a_session_cookie_with_any_change_or_tossed_in_twice_is_refused(make_world: MakeWorld) -> None:

@@ -110,6 +110,6 @@ async def _with_sign_in(settings: Settings, act: Act[T]) -> T:
         )
     stores = open_gateway(Places(settings).gateway_store)
     try:
-        return await act(stores, embedded_sign_in(settings, stores.accounts, stores.grants, stores.ledger))
+        return await act(stores, embedded_sign_in(settings, stores))
     finally:
         stores.close()

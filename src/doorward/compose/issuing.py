@@ -20,8 +20,6 @@ from doorward.identity.keys_source import HttpKeySource, KeyAges, KeySource, Sta
 from doorward.identity.tokens import IdTokenVerifier, UserTokenVerifier
 from doorward.model.secret import Secret
 from doorward.model.settings import Settings
-from doorward.ports.ledger import Ledger
-from doorward.ports.sign_in import AccountStore, GrantStore
 from doorward.sign_in.accounts import Accounts
 from doorward.sign_in.metadata import configuration
 from doorward.sign_in.passwords import Passwords
@@ -54,7 +52,7 @@ def issuing(settings: Settings, stores: GatewayStores, http: aiohttp.ClientSessi
     """The parts that the configuration asks for."""
     keys: KeySource
     if is_embedded(settings):
-        embedded = embedded_sign_in(settings, stores.accounts, stores.grants, stores.ledger)
+        embedded = embedded_sign_in(settings, stores)
         keys = StaticKeySource(load_or_create_sign_in_keys(Places(settings).keys))
         metadata = msgspec.convert(configuration(issuer(settings)), ProviderMetadata)
 
@@ -94,18 +92,19 @@ def issuer_keys(settings: Settings, fetch: HttpFetch) -> HttpKeySource:
     return HttpKeySource(issuer(settings), fetch, ages, time.time)
 
 
-def embedded_sign_in(settings: Settings, accounts: AccountStore, grants: GrantStore, ledger: Ledger) -> SignIn:
+def embedded_sign_in(settings: Settings, stores: GatewayStores) -> SignIn:
     """The embedded sign-in's parts. Its keys are made at the first start."""
     keys = Places(settings).keys
     return SignIn(
         settings=settings.sign_in,
         issuer=issuer(settings),
         clients=clients(settings),
-        accounts=Accounts(accounts, Passwords(), time.time, grants=grants),
-        grants=grants,
+        accounts=Accounts(stores.accounts, Passwords(), time.time, grants=stores.grants),
+        grants=stores.grants,
+        signed_out=stores.signed_out,
         keys=SigningKeys(load_or_create_sign_in_keys(keys)),
         cookie_key=Secret(load_or_create_random(keys, "sign-in-cookie").hex()),
-        ledger=ledger,
+        ledger=stores.ledger,
         clock=time.time,
     )
 

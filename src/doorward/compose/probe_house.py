@@ -143,7 +143,7 @@ async def _with_keys_changed(settings: Settings) -> Keys:
     places = Places(settings)
     stores = open_gateway(places.gateway_store)
     try:
-        sign_in = embedded_sign_in(settings, stores.accounts, stores.grants, stores.ledger)
+        sign_in = embedded_sign_in(settings, stores)
         await first_users(settings, sign_in)
         account = (await sign_in.accounts.list())[0]
         grant = Grant(client_id=PROGRAM_CLIENT, scope="openid email profile", auth_time=time.time())

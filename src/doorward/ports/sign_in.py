@@ -53,6 +53,16 @@ class GrantStore(Protocol):
         ...
 
 
+class SignedOutStore(Protocol):
+    """Sessions of the embedded sign-in that were signed out. Survives a restart. Fails closed."""
+
+    async def add(self, session_id: str, *, until: float) -> None:
+        """Remember it, durably, at least `until` then (seconds since 1970: when it would have ended by itself)."""
+        ...
+
+    async def holds(self, session_id: str) -> bool: ...
+
+
 class BrowserSessionStore(Protocol):
     """Signed-in browsers, by the SHA-256 of the cookie's value."""
 

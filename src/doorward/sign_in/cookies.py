@@ -15,11 +15,11 @@ from doorward.http.request import Request
 from doorward.model.secret import Secret
 from doorward.model.sign_in import Account
 from doorward.ports.clock import Clock
+from doorward.ports.sign_in import SignedOutStore
 from doorward.sign_in.accounts import Accounts
 
 _PRE_SESSION = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM_TTL = 3600.0
-_SIGNED_OUT_KEPT = 50_000
 Header = tuple[bytes, bytes]
 
 
@@ -90,22 +90,29 @@ class FormTokens:
         return value if value is not None and _PRE_SESSION.fullmatch(value) else None
 
 
+class SessionsKept(Struct, frozen=True, kw_only=True):
+    """How long a session of the provider lives (`ttl`, seconds), and where those that were signed out are kept."""
+
+    signed_out: SignedOutStore
+    clock: Clock
+    ttl: float
+
+
 class ProviderSessions:
     """Single sign-on within this provider: a signed cookie, checked against the account each time.
 
-    Signed-out session ids are remembered in memory until they expire; after a restart an old copy of the cookie would
-    be taken again until then, unless the password changed or the account was disabled.
+    INVARIANT: what was signed out stays signed out, also for a copy of the cookie and over a restart.
     """
 
     NAME = "doorward-sign-in"
 
-    def __init__(self, key: Secret, cookies: Cookies, accounts: Accounts, clock: Clock, *, ttl: float) -> None:
+    def __init__(self, key: Secret, cookies: Cookies, accounts: Accounts, kept: SessionsKept) -> None:
         self._key = key
         self._cookies = cookies
         self._accounts = accounts
-        self._clock = clock
-        self._ttl = ttl
-        self._signed_out: dict[str, float] = {}
+        self._clock = kept.clock
+        self._ttl = kept.ttl
+        self._signed_out = kept.signed_out
 
     def begin(self, account: Account) -> tuple[ProviderSession, Header]:
         """A new session under a new id, with its cookie."""
@@ -124,27 +131,22 @@ class ProviderSessions:
     async def read(self, request: Request) -> tuple[ProviderSession, Account] | None:
         """The session of this browser and its account, as long as both hold."""
         session = self._signed(request)
-        if session is None or session.expires_at <= self._clock() or session.id in self._signed_out:
+        if session is None or session.expires_at <= self._clock() or await self._signed_out.holds(session.id):
             return None
         account = await self._accounts.enabled(session.subject)
         if account is None or not hmac.compare_digest(_fingerprint(account), session.password):
             return None
         return session, account
 
-    def end(self, request: Request) -> tuple[str, Header]:
-        """Sign out: the id is refused from now on. Returns the subject ("" when there is none) and the cookie."""
+    async def end(self, request: Request) -> tuple[str, Header]:
+        """Sign out: the id is refused from now on. Returns the subject ("" when there is none) and the cookie.
+
+        Raises `StoreUnavailable` when that cannot be made durable.
+        """
         session = self._signed(request)
         if session is not None:
-            self._remember(session)
+            await self._signed_out.add(session.id, until=session.expires_at)
         return session.subject if session else "", self._cookies.set(self.NAME, "", max_age=0)
-
-    def _remember(self, session: ProviderSession) -> None:
-        now = self._clock()
-        if len(self._signed_out) >= _SIGNED_OUT_KEPT:
-            self._signed_out = {key: until for key, until in self._signed_out.items() if until > now}
-        while len(self._signed_out) >= _SIGNED_OUT_KEPT:
-            del self._signed_out[next(iter(self._signed_out))]
-        self._signed_out[session.id] = session.expires_at
 
     def _signed(self, request: Request) -> ProviderSession | None:
         payload, _, mac = (self._cookies.read(request, self.NAME) or "").partition(".")

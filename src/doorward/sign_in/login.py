@@ -115,7 +115,7 @@ class Login:
             request, "sign_in", subject=account.subject, client_id=asked.client_id, code="password"
         )
         # INVARIANT: the session id is new at each sign-in, and the one that came with the request ends (AP-OAU-05).
-        self._parts.sessions.end(request)
+        await self._parts.sessions.end(request)
         session, cookie = self._parts.sessions.begin(account)
         return await self._send_code(asked, account, session.auth_time, headers=[cookie, self._parts.forms.clear()])
 

@@ -38,16 +38,16 @@ class Logout:
 
     async def leave(self, request: Request) -> Response:
         """Parameters in the query."""
-        return self._leave(request, request.query())
+        return await self._leave(request, request.query())
 
     async def leave_by_form(self, request: Request) -> Response:
         """Parameters in the body."""
-        return self._leave(request, request.form)
+        return await self._leave(request, request.form)
 
-    def _leave(self, request: Request, params: Mapping[str, str]) -> Response:
+    async def _leave(self, request: Request, params: Mapping[str, str]) -> Response:
         client = self._client(params)
         client_id = client.client_id if client else ""
-        subject, cookie = self._sessions.end(request)
+        subject, cookie = await self._sessions.end(request)
         target = params.get("logout_uri", params.get("post_logout_redirect_uri"))
         if target is None:
             self._verdicts.allow(request, "sign_out", subject=subject, client_id=client_id)

@@ -11,11 +11,11 @@ from doorward.model.settings import SignInSettings
 from doorward.model.sign_in import Client
 from doorward.ports.clock import Clock
 from doorward.ports.ledger import Ledger
-from doorward.ports.sign_in import GrantStore
+from doorward.ports.sign_in import GrantStore, SignedOutStore
 from doorward.sign_in.accounts import Accounts
 from doorward.sign_in.authorization import CARRIED, PARAMETERS, AuthorizationRules
 from doorward.sign_in.clients import Clients
-from doorward.sign_in.cookies import Cookies, FormTokens, ProviderSessions
+from doorward.sign_in.cookies import Cookies, FormTokens, ProviderSessions, SessionsKept
 from doorward.sign_in.guesses import Guesses
 from doorward.sign_in.login import LOGIN_FORM, Login, LoginParts
 from doorward.sign_in.logout import LOGOUT_PARAMETERS, Logout
@@ -43,6 +43,7 @@ class SignIn(Struct, frozen=True, kw_only=True):
     clients: tuple[Client, ...]
     accounts: Accounts
     grants: GrantStore
+    signed_out: SignedOutStore
     keys: SigningKeys
     cookie_key: Secret
     ledger: Ledger
@@ -64,7 +65,10 @@ def routes(parts: SignIn) -> list[Route]:
         tokens=tokens_of(parts),
         forms=FormTokens(parts.cookie_key, cookies, parts.clock),
         sessions=ProviderSessions(
-            parts.cookie_key, cookies, parts.accounts, parts.clock, ttl=parts.settings.session_ttl
+            parts.cookie_key,
+            cookies,
+            parts.accounts,
+            SessionsKept(signed_out=parts.signed_out, clock=parts.clock, ttl=parts.settings.session_ttl),
         ),
         pages=Pages(),
         verdicts=Verdicts(parts.ledger, parts.clock),

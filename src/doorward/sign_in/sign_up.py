@@ -67,7 +67,7 @@ class SignUp:
         except (InvalidInput, Conflict) as error:
             self._parts.verdicts.deny(request, "sign_up", error.code)
             return self._page(request, carried, error=error.message, status=error.status)
-        self._parts.sessions.end(request)
+        await self._parts.sessions.end(request)
         _, cookie = self._parts.sessions.begin(account)
         headers = [cookie, self._parts.forms.clear()]
         if not carried:

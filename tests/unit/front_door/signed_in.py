@@ -95,6 +95,7 @@ class World:
             ),
             accounts=self.accounts(),
             grants=self.stores.grants,
+            signed_out=self.stores.signed_out,
             keys=SigningKeys([KEY]),
             cookie_key=Secret("k" * 32),
             ledger=self.stores.ledger,

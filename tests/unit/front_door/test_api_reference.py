@@ -64,6 +64,7 @@ def embedded_sign_in() -> list[Route]:
             clients=(),
             accounts=NOTHING,
             grants=NOTHING,
+            signed_out=NOTHING,
             keys=SigningKeys([KEY]),
             cookie_key=Secret("k" * 32),
             ledger=NOTHING,

@@ -78,6 +78,17 @@ class MemoryGrants:
         return grant
 
 
+class MemorySignedOut:
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    async def add(self, session_id: str, *, until: float) -> None:
+        self.ids.add(session_id)
+
+    async def holds(self, session_id: str) -> bool:
+        return session_id in self.ids
+
+
 class MemoryLedger:
     def __init__(self) -> None:
         self.kept: list[LedgerEntry] = []

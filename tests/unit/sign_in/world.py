@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 from argon2 import PasswordHasher, profiles
 from joserfc.jwk import RSAKey
-from tests.unit.sign_in.stores import MemoryAccounts, MemoryGrants, MemoryLedger
+from tests.unit.sign_in.stores import MemoryAccounts, MemoryGrants, MemoryLedger, MemorySignedOut
 
 from doorward.errors import DoorwardError, InvalidInput
 from doorward.http.asgi import App, Receive, Scope, Send
@@ -76,11 +76,16 @@ class World:
             clients=(CLIENT, OTHER, PRIVATE, QUERY),
             accounts=self.accounts,
             grants=self.grants,
+            signed_out=MemorySignedOut(),
             keys=self.keys,
             cookie_key=Secret("k" * 32),
             ledger=self.ledger,
             clock=self.clock,
         )
+        self.table = RouteTable(routes(self.parts))
+
+    def restart(self) -> None:
+        """All that is not in a store is forgotten."""
         self.table = RouteTable(routes(self.parts))
 
     def clock(self) -> float:

@@ -19,6 +19,7 @@ from doorward.stores.sqlite.grants import SqliteGrants
 from doorward.stores.sqlite.ledger import SqliteLedger
 from doorward.stores.sqlite.migrate import MIGRATIONS
 from doorward.stores.sqlite.replay import SqliteReplay
+from doorward.stores.sqlite.signed_out import SqliteSignedOut
 from doorward.stores.sqlite.turns import SqliteTurns
 from doorward.stores.sqlite.usage import SqliteUsage
 
@@ -34,6 +35,7 @@ class GatewayStores(Struct, frozen=True, kw_only=True):
     accounts: SqliteAccounts
     grants: SqliteGrants
     sessions: SqliteBrowserSessions
+    signed_out: SqliteSignedOut
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
@@ -65,6 +67,7 @@ def open_gateway(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
         accounts=SqliteAccounts(database),
         grants=SqliteGrants(database, clock),
         sessions=SqliteBrowserSessions(database),
+        signed_out=SqliteSignedOut(database, clock),
     )
 
 
