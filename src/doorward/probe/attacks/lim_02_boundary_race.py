@@ -88,7 +88,7 @@ async def _to_the_last(lab: Lab) -> Advertised | Finding:
         before, since = limit.remaining, time.monotonic()
         replies = await lab.together([request.send(lab, [bearer]) for _ in range(limit.remaining - _LAST + 1)])
         spent = sum(ok(reply) for reply in replies)
-    return inconclusive("The limit could not be brought to its last places.", now)
+    return inconclusive("The limit could not be brought to its last places.")
 
 
 def _given_back(limit: Advertised, seconds: float) -> int:
