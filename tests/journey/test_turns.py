@@ -286,3 +286,28 @@ def test_fifty_equal_sends_in_parallel_run_the_agent_once_and_get_equal_answers(
     theirs = client.post("/api/chat", json={"message": "please wait 1 second"}, headers={**others, **key})
     assert theirs.headers["x-turn-id"] != stream.headers["x-turn-id"]
     assert house.runs() == runs + 2
+
+
+def test_a_message_for_a_busy_conversation_is_refused_waits_or_goes_first(talk: Talk) -> None:
+    client, mine, _ = talk
+    session_id = str(uuid.uuid4())
+
+    def send(message: str, on_busy: str) -> httpx2.Response:
+        body = {"message": message, "session_id": session_id, "on_busy": on_busy}
+        return client.post("/api/chat", json=body, headers=mine)
+
+    with streamed(client, "please stream 100000 words", mine, session_id) as (response, stream):
+        seen = [next(stream) for _ in range(10)]
+        assert send("no", "reject").json()["code"] == "turn_active"
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(send, "please stream 2 words", "enqueue")
+            first = send("please stream 3 words", "interrupt")
+            assert (first.status_code, first.json().get("response")) == (200, counted(3))
+            assert (waiting.result().status_code, waiting.result().json().get("response")) == (200, counted(2))
+        seen += list(stream)
+    assert (seen[-1].type, seen[-1].data["code"]) == ("RUN_ERROR", "turn_superseded")
+    state = client.get(f"/api/turns/{response.headers['x-turn-id']}", headers=mine).json()
+    assert (state["status"], state["error_code"]) == ("cancelled", "turn_superseded")
+    history = messages(client, session_id, mine)
+    assert [message["status"] for message in history] == ["complete", "partial", *["complete"] * 4]
+    assert history[1]["content"] == text_of(seen)

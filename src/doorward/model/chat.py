@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from msgspec import Struct, field
 
 Role = Literal["user", "assistant"]
+OnBusy = Literal["reject", "enqueue", "interrupt"]
 T = TypeVar("T")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from doorward.model.chat import OnBusy
 from doorward.model.secret import Secret
 
 Pattern = Literal["direct", "front-door", "two-doors", "conversations"]
@@ -175,6 +176,12 @@ class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = "wait"
     idempotency_ttl: Annotated[Seconds, note("Seconds an Idempotency-Key is kept.")] = 86400.0
+    on_busy: Annotated[
+        OnBusy,
+        note("A message for a conversation that is being answered: refuse it, let it wait, or stop that turn for it."),
+    ] = "reject"
+    queue_length: Annotated[Count, note("Messages that may wait for one conversation.")] = 8
+    queue_timeout: Annotated[Seconds, note("Seconds a message waits for its conversation.")] = 60.0
 
 
 class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

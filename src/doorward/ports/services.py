@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from doorward.model.chat import Conversation, DayUsage, Message, Page, Turn, TurnEvent, Usage
+from doorward.model.chat import Conversation, DayUsage, Message, OnBusy, Page, Turn, TurnEvent, Usage
 from doorward.model.principals import User
 
 
@@ -26,9 +26,11 @@ class SendKey(Struct, frozen=True, kw_only=True):
 
 
 class Sending(Struct, frozen=True, kw_only=True):
-    """How a message is sent. Without a `key` every send is a turn of its own."""
+    """How a message is sent. Without a `key` every send is a turn of its own. `on_busy` says what is done while a turn
+    of the conversation runs; None means as configured."""
 
     key: SendKey | None = None
+    on_busy: OnBusy | None = None
 
 
 PLAIN = Sending()
@@ -53,7 +55,10 @@ class Chat(Protocol):
         A `session_id` of None makes a new conversation; one that this user has not used yet names a new one.
 
         With a key, equal sends share one turn, also after a restart: the later ones get it as `replayed`, or `Conflict`
-        (``idempotency_in_flight``) while it runs where that is configured. Another body raises `KeyReused`."""
+        (``idempotency_in_flight``) while it runs where that is configured. Another body raises `KeyReused`.
+
+        While a turn of the conversation runs, ``enqueue`` waits in order (`TooManyRequests` ``turn_queue_full``,
+        `Conflict` ``turn_queue_timeout``) and ``interrupt`` stops that turn first; nothing is stored before."""
         ...
 
     async def answer(self, user: User, turn_id: str) -> Answer:

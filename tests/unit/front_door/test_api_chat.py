@@ -245,3 +245,13 @@ async def test_a_conflict_that_waiting_helps_says_when_to_come_back() -> None:
     async with front_door(routes(chat)) as call:
         status, headers, body = await call("POST", "/api/chat", json={"message": "hi"})
     assert (status, problem(body)["code"], headers["retry-after"]) == (409, "idempotency_in_flight", "1")
+
+
+async def test_on_busy_is_one_of_three_words_or_the_servers_choice() -> None:
+    chat = MemoryChat()
+    async with front_door(routes(chat)) as call:
+        for on_busy in ("reject", "enqueue", "interrupt", None):
+            assert (await call("POST", "/api/chat", json={"message": "hi", "on_busy": on_busy}))[0] == 200
+        status, _, body = await call("POST", "/api/chat", json={"message": "hi", "on_busy": "kill"})
+    assert [sending.on_busy for sending in chat.sendings] == ["reject", "enqueue", "interrupt", None]
+    assert (status, problem(body)["code"]) == (400, "invalid_body")

@@ -58,8 +58,8 @@ async def test_the_document_lists_every_route_that_is_not_hidden() -> None:
 async def test_bodies_are_closed_and_bounded_as_configured() -> None:
     document = build(everything(with_conversations()), DOCUMENT)
     schemas = document["components"]["schemas"]
-    assert schemas["ChatRequest"]["additionalProperties"] is False
-    assert schemas["ChatRequest"]["properties"]["message"]["maxLength"] == 100
+    assert schemas["TurnRequest"]["additionalProperties"] is False
+    assert schemas["TurnRequest"]["properties"]["message"]["maxLength"] == 100
     for name, schema in schemas.items():
         Draft202012Validator.check_schema(schema)
         assert name in ("Problem", "DayUsage") or schema["additionalProperties"] is False

@@ -9,7 +9,7 @@ from tests.unit.services.house import ANNA, BEN, House, last, opened, sse
 
 from doorward.errors import AgentFailed, Conflict, DoorwardError, KeyReused, NotFound, StoreUnavailable
 from doorward.model.principals import User
-from doorward.ports.services import SendKey, Sending, StartedTurn
+from doorward.ports.services import Sending, SendKey, StartedTurn
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ The turn is stored and runs on its own: a client that goes away does not stop it
 import msgspec
 
 from doorward.front_door.api.parameters import caller, idempotency_key, wants_stream
-from doorward.front_door.api.shapes import ChatAnswer, chat_request
+from doorward.front_door.api.shapes import ChatAnswer, turn_request
 from doorward.front_door.api.turn_stream import stream
 from doorward.http.request import Request
 from doorward.http.response import Problem, Response, event_stream, json_response
@@ -41,7 +41,7 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
             path="/api/chat",
             handler=talk,
             access=Access.USER,
-            body=chat_request(max_message_characters),
+            body=turn_request(max_message_characters),
             body_limit=body_limit,
             prompt=("message",),
             headers=("Idempotency-Key",),
@@ -55,10 +55,10 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
 
 def _sending(request: Request) -> Sending:
     """The body is hashed as it was understood, so that another order of its fields is still the same send."""
-    key = idempotency_key(request)
+    key, on_busy = idempotency_key(request), request.body.on_busy
     if key is None:
-        return PLAIN
-    return Sending(key=SendKey(route=_ROUTE, key=key, body=msgspec.json.encode(request.body)))
+        return PLAIN if on_busy is None else Sending(on_busy=on_busy)
+    return Sending(key=SendKey(route=_ROUTE, key=key, body=msgspec.json.encode(request.body)), on_busy=on_busy)
 
 
 def turn_headers(started: StartedTurn) -> list[tuple[bytes, bytes]]:

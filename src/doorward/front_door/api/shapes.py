@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar, cast
 
 from msgspec import Meta, Struct, defstruct
 
-from doorward.model.chat import DayUsage
+from doorward.model.chat import DayUsage, OnBusy
 from doorward.model.settings import Pattern
 
 # `(?!\n)` since Python's `$` also matches before a last line feed.
@@ -29,6 +29,13 @@ class ChatRequest(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     message: str
     session_id: SessionId | None = None
+
+
+class TurnRequest(ChatRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message for a conversation; without `session_id` a new one begins. `on_busy` says what is done while a turn of
+    the conversation runs: refuse (409), wait, or stop that turn; null means as the server is configured."""
+
+    on_busy: OnBusy | None = None
 
 
 class PromptRequest(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,6 +163,11 @@ class Readiness(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def chat_request(max_characters: int) -> type[ChatRequest]:
     """`ChatRequest` with the configured bound of a message, in characters; a blank message does not fit."""
     return _bounded(ChatRequest, "message", max_characters)
+
+
+def turn_request(max_characters: int) -> type[TurnRequest]:
+    """`TurnRequest` with the configured bound of a message, as in `chat_request`."""
+    return _bounded(TurnRequest, "message", max_characters)
 
 
 def prompt_request(max_characters: int) -> type[PromptRequest]:

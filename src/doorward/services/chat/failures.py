@@ -27,6 +27,7 @@ SENTENCES = {
     "model_failed": "The model reported an error.",
     "model_unavailable": "The model could not be reached.",
     "turn_cancelled": "The turn was cancelled.",
+    "turn_superseded": "A newer message took the place of this turn.",
     "turn_interrupted": "The turn was interrupted by a restart of the service.",
     "store_unavailable": "The answer could not be stored.",
     "internal_error": "Something went wrong on our side.",
@@ -52,6 +53,7 @@ class Failure(Struct, frozen=True):
             "agent_timeout": AgentTimeout,
             "agent_unreachable": AgentUnreachable,
             "turn_cancelled": Conflict,
+            "turn_superseded": Conflict,
             "store_unavailable": StoreUnavailable,
             "internal_error": DoorwardError,
         }

@@ -26,7 +26,11 @@ from doorward.telemetry.metrics import FIRST_EVENT_SECONDS
 
 log = structlog.get_logger()
 
-_STATUSES = {"turn_cancelled": TurnStatus.CANCELLED, "turn_interrupted": TurnStatus.INTERRUPTED}
+_STATUSES = {
+    "turn_cancelled": TurnStatus.CANCELLED,
+    "turn_superseded": TurnStatus.CANCELLED,
+    "turn_interrupted": TurnStatus.INTERRUPTED,
+}
 
 
 class TurnJob(Struct, frozen=True, kw_only=True):
@@ -88,6 +92,11 @@ class TurnRun:
         self._asking = False
         self._closing = False
         self.task = asyncio.create_task(self._live())
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The conversation: its owner's key and its id."""
+        return self.job.new.owner, self.job.new.session_id
 
     def stop(self, reason: Failure) -> None:
         """End it early, with this reason. A turn that is already closing ends as it would."""

@@ -5,15 +5,14 @@ Called by the front door's handlers. Refuses what is not the caller's with `NotF
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from typing import Literal
 
 import structlog
 from msgspec import Struct
 
-from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable, TooManyRequests
-from doorward.model.chat import Idempotency, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus
+from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable
+from doorward.model.chat import Idempotency, NewTurn, OnBusy, Turn, TurnEvent, TurnResult, TurnStatus
 from doorward.model.principals import User
 from doorward.model.settings import AgentSettings, ChatSettings
 from doorward.ports.clock import Clock
@@ -23,6 +22,7 @@ from doorward.services.chat import agui
 from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
 from doorward.services.chat.names import ModelNames, Naming, first_name
+from doorward.services.chat.places import LineOptions, Places
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
 from doorward.services.identifiers import session_id_or_new, sortable_id
 from doorward.services.invocation import Invoker
@@ -52,6 +52,9 @@ class ChatOptions(Struct, frozen=True, kw_only=True):
     turns_per_user: int | None = None
     idempotency: Literal["wait", "refuse"] = "wait"
     idempotency_ttl: float = 86400.0
+    on_busy: OnBusy = "reject"
+    queue_length: int = 8
+    queue_timeout: float = 60.0
 
 
 def chat_options(
@@ -67,6 +70,9 @@ def chat_options(
         turns_per_user=turns_per_user,
         idempotency=chat.idempotency,
         idempotency_ttl=chat.idempotency_ttl,
+        on_busy=chat.on_busy,
+        queue_length=chat.queue_length,
+        queue_timeout=chat.queue_timeout,
     )
 
 
@@ -77,14 +83,15 @@ class _Asked(Struct, frozen=True):
     message: str
     session_id: str | None
     request_id: str
+    on_busy: OnBusy
     idempotency: Idempotency | None = None
 
 
 class ChatService:
     """Fulfils `ports.services.Chat`. Make it inside the event loop; call `shutdown` before the loop ends.
 
-    INVARIANT: a turn that was started goes on when its caller goes away, and ends only by itself, by `cancel`, by its
-    time limit or by `shutdown`.
+    INVARIANT: a turn that was started goes on when its caller goes away, and ends only by itself, by `cancel`, by a
+    newer message that interrupts it, by its time limit or by `shutdown`.
     """
 
     def __init__(
@@ -103,8 +110,13 @@ class ChatService:
         self._names = ModelNames(conversations, invoker, options.titles_arn) if options.titles_arn else None
         self._equal = EqualSends(turns, clock, ttl=options.idempotency_ttl, refuse=options.idempotency == "refuse")
         self._runs: dict[str, TurnRun] = {}
-        self._running: Counter[str] = Counter()
         self._chores: set[asyncio.Task[None]] = set()
+        self._places = Places(
+            options.turns_per_user,
+            LineOptions(options.queue_length, options.queue_timeout),
+            lambda place: [run for run in self._runs.values() if run.place == place],
+            lambda run: self._stop(run, Failure("turn_superseded")),
+        )
         self._closing = False
 
     @property
@@ -116,20 +128,45 @@ class ChatService:
         self, user: User, message: str, *, session_id: str | None, request_id: str, sending: Sending = PLAIN
     ) -> StartedTurn:
         if self._closing:
-            raise StoreUnavailable("The service is shutting down.", code="server_closing")
+            raise _closing()
+        on_busy = sending.on_busy or self._options.on_busy
         if sending.key is None:
-            return await self._start(_Asked(user, message, session_id, request_id))
+            return await self._start(_Asked(user, message, session_id, request_id, on_busy))
 
         async def begin(idempotency: Idempotency) -> StartedTurn:
-            return await self._start(_Asked(user, message, session_id, request_id, idempotency))
+            return await self._start(_Asked(user, message, session_id, request_id, on_busy, idempotency))
 
         return await self._equal.start(user.key, sending.key, begin)
 
     async def _start(self, asked: _Asked) -> StartedTurn:
+        owner = asked.user.key
+        if asked.session_id is not None and (asked.on_busy != "reject" or self._places.busy()):
+            await self._places.free((owner, asked.session_id), asked.on_busy)
+        else:
+            self._places.take(owner)
+        run = self._begin(asked)
+        turn = await asyncio.shield(run.begun)
+        return StartedTurn(turn_id=turn.id, session_id=turn.session_id, replayed=turn.id != run.job.new.turn_id)
+
+    def _begin(self, asked: _Asked) -> TurnRun:
+        """The turn, which begins in a task of its own. Its user has a place for it."""
+        try:
+            job = self._job(asked)
+        except DoorwardError:
+            self._places.give((asked.user.key, asked.session_id or ""))
+            raise
+        # The turn's own task stores the message, so that a caller who goes away meanwhile leaves no turn half begun.
+        run = TurnRun(job, self._ways)
+        self._runs[job.new.turn_id] = run
+        self._places.begun(run)
+        ACTIVE_TURNS.inc()
+        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=asked.session_id is None))
+        return run
+
+    def _job(self, asked: _Asked) -> TurnJob:
+        if self._closing:
+            raise _closing()
         user = asked.user
-        limit = self._options.turns_per_user
-        if limit is not None and self._running[user.key] >= limit:
-            raise TooManyRequests("Too many turns of yours run at once.", retry_after=1.0, code="too_many_turns")
         now = self._clock()
         session, turn_id = session_id_or_new(asked.session_id), sortable_id(now)
         new = NewTurn(
@@ -144,7 +181,7 @@ class ChatService:
             request_id=asked.request_id,
             idempotency=asked.idempotency,
         )
-        job = TurnJob(
+        return TurnJob(
             user=user,
             new=new,
             answer_id=sortable_id(now),
@@ -152,14 +189,6 @@ class ChatService:
             timeout=self._options.turn_timeout,
             max_answer_bytes=self._options.max_answer_bytes,
         )
-        # The turn's own task stores the message, so that a caller who goes away meanwhile leaves no turn half begun.
-        run = TurnRun(job, self._ways)
-        self._runs[turn_id] = run
-        self._running[user.key] += 1
-        ACTIVE_TURNS.inc()
-        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=asked.session_id is None))
-        turn = await asyncio.shield(run.begun)
-        return StartedTurn(turn_id=turn.id, session_id=turn.session_id, replayed=turn.id != turn_id)
 
     async def answer(self, user: User, turn_id: str) -> Answer:
         run = self._own_run(user, turn_id)
@@ -185,8 +214,7 @@ class ChatService:
         run = self._own_run(user, turn_id)
         if run is None:
             return await self._stored_turn(user, turn_id)
-        run.stop(Failure("turn_cancelled"))
-        self._chore(self._stop_agent(run))
+        self._stop(run, Failure("turn_cancelled"))
         outcome = await asyncio.shield(run.ended)
         return outcome.turn
 
@@ -194,6 +222,7 @@ class ChatService:
         """Take no more turns; give the open ones `grace` seconds, then end them as ``interrupted`` with what they have.
         Those who follow get the closing event."""
         self._closing = True
+        self._places.close(_closing())
         tasks = {run.task for run in self._runs.values()}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
@@ -251,7 +280,7 @@ class ChatService:
     def _done(self, run: TurnRun, task: asyncio.Task[None], *, new_conversation: bool) -> None:
         turn_id = run.job.new.turn_id
         self._runs.pop(turn_id, None)
-        self._leave(run.job.new.owner)
+        self._places.give(run.place)
         ACTIVE_TURNS.dec()
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -269,10 +298,9 @@ class ChatService:
         if self._names is not None and outcome.failure is None and outcome.content and not self._closing:
             self._names.begin(_naming(run, outcome, new=new_conversation))
 
-    def _leave(self, owner: str) -> None:
-        self._running[owner] -= 1
-        if not self._running[owner]:
-            del self._running[owner]
+    def _stop(self, run: TurnRun, reason: Failure) -> None:
+        run.stop(reason)
+        self._places.stopping(run.place, self._chore(self._stop_agent(run)))
 
     async def _stop_agent(self, run: TurnRun) -> None:
         try:
@@ -294,10 +322,15 @@ class ChatService:
                 return
         log.error("turn_left_open", turn=result.turn_id)
 
-    def _chore(self, work: Coroutine[None, None, None]) -> None:
+    def _chore(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+        return task
+
+
+def _closing() -> StoreUnavailable:
+    return StoreUnavailable("The service is shutting down.", code="server_closing")
 
 
 def _count(turn: Turn) -> None:
