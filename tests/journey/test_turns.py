@@ -54,6 +54,8 @@ def test_a_client_that_lost_its_connection_reads_on_and_the_turn_went_on(talk: T
     assert client.get(f"/api/turns/{turn_id}", headers=mine).json()["status"] == "completed"
     assert messages(client, session_id, mine)[-1]["content"] == counted(2000)
     assert follow(client, turn_id, mine, after=len(seen + rest)) == []
+    both = {**mine, "last-event-id": "10"}
+    assert client.get(f"/api/turns/{turn_id}/events?after={2**60}", headers=both).status_code == 400
 
 
 def test_a_client_that_goes_away_and_never_comes_back_finds_the_whole_answer(talk: Talk) -> None:
