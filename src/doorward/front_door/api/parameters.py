@@ -88,8 +88,8 @@ def whole_number(name: str, text: str, least: int, most: int) -> int:
 
 
 def resume_point(request: Request) -> int:
-    """The sequence after which a stream goes on: the header Last-Event-ID, else ``after``, else 0 (the start). Both must
-    fit, also the one that does not count."""
+    """The sequence after which a stream goes on: the header Last-Event-ID, else ``after``, else 0 (the start). Both
+    must fit, also the one that does not count."""
     after = whole_number("after", request.query().get("after", "0"), 0, MAX_SEQUENCE)
     given = request.header_values("last-event-id")
     if len(given) > 1:
