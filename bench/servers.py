@@ -22,7 +22,7 @@ PEERS = ROOT / ".bench"
 # The limiters count as always, but their limits are above what is measured.
 UNBOUND = {
     f"DOORWARD_FRONT_DOOR_{name}": "1000000000"
-    for name in ("ADDRESS_REQUESTS", "USER_REQUESTS", "CONCURRENT_TURNS", "OPEN_STREAMS")
+    for name in ("ADDRESS_REQUESTS", "USER_REQUESTS", "CONCURRENT_TURNS", "WAITING_REQUESTS", "OPEN_STREAMS")
 } | {"DOORWARD_CHAT_NAMES": "first-message", "DOORWARD_TELEMETRY_LOG_LEVEL": "warning"}
 
 
