@@ -1,20 +1,23 @@
 """For each attack of the probe, the defence that stops it, switched off."""
 
 import asyncio
-import base64
 import hashlib
-import hmac
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from joserfc.jwk import RSAKey
-from joserfc.jws import JWSRegistry, deserialize_compact
 from msgspec.structs import replace
+from tests.attack.believing import (
+    believing,
+    derives_keys,
+    key_by_address,
+    key_by_path,
+    key_in_header,
+    no_algorithm,
+    secret_is_public_key,
+)
 from tests.attack.weakened import Weakness
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -26,7 +29,6 @@ from doorward.front_door.visit import Visit
 from doorward.http.response import Response, json_response
 from doorward.http.routes import Access, Route
 from doorward.identity import claims, compact, sigv4, tokens
-from doorward.identity.compact import CompactJwt
 from doorward.model.principals import User
 from doorward.model.settings import ClientSettings, Settings
 from doorward.ports.limits import LimitState
@@ -36,83 +38,7 @@ from doorward.sign_in import clients
 from doorward.stores.sqlite import conversations, grants, replay, turns
 
 Patch = pytest.MonkeyPatch
-Believes = Callable[[dict[str, Any], str, Any], bool]
 _CLIENT = "doorward-cli"
-
-
-def _decoded(part: str) -> Any:
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
-def believing(when: Believes) -> Callable[[Patch], None]:
-    """A verifier that takes a token without the issuer's signature `when` (header, token, key set) says so."""
-
-    def patch(mp: Patch) -> None:
-        real = tokens._signed
-
-        async def signed(token: str, rules: Any, source: Any, keys: Any) -> Any:
-            try:
-                header, said = (_decoded(part) for part in token.split(".")[:2])
-                believed = isinstance(header, dict) and when(header, token, keys)
-            except (ValueError, IndexError):
-                believed = False
-            if not believed:
-                return await real(token, rules, source, keys)
-            kind = str(header.get("typ", "")).lower().removeprefix("application/")
-            believed_jwt = CompactJwt(
-                algorithm="RS256", key_id=None, type=kind, claims=said, signing_input=b"", signature=b""
-            )
-            return believed_jwt, keys
-
-        mp.setattr(tokens, "_signed", signed)
-
-    return patch
-
-
-def _no_algorithm(header: dict[str, Any], token: str, keys: Any) -> bool:
-    return str(header.get("alg")).strip().lower() == "none"
-
-
-def _secret_is_public_key(header: dict[str, Any], token: str, keys: Any) -> bool:
-    if header.get("alg") != "HS256":
-        return False
-    signed, _, signature = token.rpartition(".")
-    found = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-    pems = [key.as_pem(private=False) for key in keys._by_id.values()]
-    return any(hmac.digest(pem, signed.encode(), hashlib.sha256) == found for pem in pems)
-
-
-def _key_in_header(header: dict[str, Any], token: str, keys: Any) -> bool:
-    if "jwk" not in header:
-        return False
-    registry = JWSRegistry(strict_check_header=False)
-    registry.max_header_length = 100_000
-    deserialize_compact(token, RSAKey.import_key(header["jwk"]), algorithms=["RS256"], registry=registry)
-    return True
-
-
-def _key_by_address(header: dict[str, Any], token: str, keys: Any) -> bool:
-    for name in ("jku", "x5u"):
-        if str(header.get(name, "")).startswith("http://127.0.0.1"):
-            try:
-                urllib.request.urlopen(header[name], timeout=0.3).read()  # noqa: S310 - loopback only
-            except OSError:
-                return False
-    return False
-
-
-def _key_by_path(header: dict[str, Any], token: str, keys: Any) -> bool:
-    if "dev/null" not in str(header.get("kid")):
-        return False
-    signed, _, signature = token.rpartition(".")
-    expected = base64.urlsafe_b64encode(hmac.digest(b"", signed.encode(), hashlib.sha256)).rstrip(b"=").decode()
-    return hmac.compare_digest(expected, signature)
-
-
-def _derives_keys(header: dict[str, Any], token: str, keys: Any) -> bool:
-    if "p2c" in header:
-        hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", int(header["p2c"]))
-    return False
 
 
 def replacing(module: Any, name: str, value: Any) -> Callable[[Patch], None]:
@@ -377,11 +303,11 @@ WEAKNESSES: dict[str, Weakness] = {
     "AP-BYP-08": Weakness(what="no turn token is asked for", patch=replacing(guard, "ActsForUser", _Unchecked)),
     "AP-BYP-09": _FOR_USERS,
     "AP-WALLET": _FOR_USERS,
-    "AP-JWT-01": Weakness(what="alg none is believed", patch=believing(_no_algorithm)),
-    "AP-JWT-02": Weakness(what="the algorithm is not bound to the key", patch=believing(_secret_is_public_key)),
-    "AP-JWT-03": Weakness(what="a key in the header is believed", patch=believing(_key_in_header)),
-    "AP-JWT-04": Weakness(what="a key's address in the header is fetched", patch=believing(_key_by_address)),
-    "AP-JWT-05": Weakness(what="the key id is a file's name", patch=believing(_key_by_path)),
+    "AP-JWT-01": Weakness(what="alg none is believed", patch=believing(no_algorithm)),
+    "AP-JWT-02": Weakness(what="the algorithm is not bound to the key", patch=believing(secret_is_public_key)),
+    "AP-JWT-03": Weakness(what="a key in the header is believed", patch=believing(key_in_header)),
+    "AP-JWT-04": Weakness(what="a key's address in the header is fetched", patch=believing(key_by_address)),
+    "AP-JWT-05": Weakness(what="the key id is a file's name", patch=believing(key_by_path)),
     "AP-JWT-06": Weakness(
         what="the audience is not compared", patch=replacing(claims, "_audience_fits", lambda *_: True)
     ),
@@ -392,7 +318,7 @@ WEAKNESSES: dict[str, Weakness] = {
     ),
     "AP-JWT-10": Weakness(what="the signature is not verified", patch=_RS_TAKES_ALL),
     "AP-JWT-11": Weakness(what="names may be given twice", patch=replacing(compact, "_unique", dict)),
-    "AP-JWT-12": Weakness(what="keys are derived as a token wishes", patch=believing(_derives_keys)),
+    "AP-JWT-12": Weakness(what="keys are derived as a token wishes", patch=believing(derives_keys)),
     "AP-JWT-13": Weakness(what="a removed key is still trusted"),
     "AP-JWT-14": Weakness(
         what="the cache forgets the signature",
