@@ -75,8 +75,8 @@ class House:
         return 0
 
     def said(self) -> str:
-        """Everything that the house wrote to its standard output and error so far."""
-        return self.log.read_text(errors="replace")
+        """Everything that the house wrote so far: its log (standard error), then what it told a person."""
+        return self.log.read_text(errors="replace") + self.log.with_name("said.txt").read_text(errors="replace")
 
 
 class Form(HTMLParser):
@@ -155,8 +155,8 @@ def running_house(
     }
     command = [sys.executable, "-m", "doorward", "up", "--port", "0", "--agent-port", "0", "--data", str(data)]
     command += ["--config", str(config_file), "--ready-file", str(ready_file), *arguments]
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables, cwd=folder)
+    with log.open("ab") as errors, log.with_name("said.txt").open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=errors, env=variables, cwd=folder)
         try:
             ready = _wait_until_ready(ready_file, process, log)
             metrics = {

@@ -126,3 +126,14 @@ def test_a_new_project_starts_and_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [("--help",), ("up", "--help"), ("--version",)])
 def test_help_answers(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 0
+
+
+def test_the_first_start_says_the_passwords_and_later_ones_where_they_are(tmp_path: Path) -> None:
+    with running_house(tmp_path / "house") as house:
+        first = house.said()
+        assert all(f"password {user['password']}" in first for user in house.ready["users"])
+        assert all(user["password"] not in house.log.read_text() for user in house.ready["users"])
+    with running_house(tmp_path / "house") as house:
+        assert len(house.said()) > len(first)
+        assert all(house.said().count(user["password"]) == 1 for user in house.ready["users"])
+        assert f"password in {house.data / 'first-users.json'}" in house.said()

@@ -67,8 +67,8 @@ async def probe_house(pattern: str) -> AsyncIterator[Target]:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "doorward", "up", *options, "--ready-file", str(ready_file)),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=asyncio.subprocess.STDOUT,
+                stdout=asyncio.subprocess.DEVNULL,  # what it tells a person: the first users' passwords, once
+                stderr=output,
                 env=environment_without_settings(),
                 cwd=folder,
             )

@@ -45,6 +45,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
         loaded.settings, gateway_port=port_of(gateway["front_door"]), agent_port=port_of(runtime["agent_door"])
     )
     load_or_create_turn_key(Places(settings).keys)  # the runtime gets to see its public half only
+    first = _is_first_start(settings)
     plans = [_plan("runtime", settings, runtime), _plan("gateway", settings, gateway)]
     supervisor = Supervisor(plans, say=say, grace=settings.gateway.shutdown_grace + 3)
     loop = asyncio.get_running_loop()
@@ -61,7 +62,7 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
             private_files.replace(ready_file, msgspec.json.encode(ready))
         note_running(settings)
         noted = True
-        _announce(settings, ready, port_of(gateway["operator"]), say)
+        _announce(settings, ready, port_of(gateway["operator"]), say, first=first)
         tester = asyncio.create_task(self_test(settings, ready, say))
         await supervisor.wait()
     finally:
@@ -154,23 +155,27 @@ def _metrics_url(settings: Settings, listener: socket.socket) -> str:
     return f"{url_of(settings.gateway.operator_host, port_of(listener))}/metrics"
 
 
-def _announce(settings: Settings, ready: JsonObject, operator_port: int, say: Say) -> None:
+def _announce(settings: Settings, ready: JsonObject, operator_port: int, say: Say, *, first: bool) -> None:
     say(f"Doorward is up. Pattern: {settings.pattern}")
     say(f"  front door   {settings.gateway.public_url}")
     say(f"  agent door   {settings.agent.url}  ({ready['agent_arn']})")
     say(f"  metrics      http://{settings.gateway.operator_host}:{operator_port}/metrics")
     for user in ready["users"]:
-        say(f"  sign in as   {user['username']}  {_password_of(settings, user)}")
+        say(f"  sign in as   {user['username']}  {_password_of(settings, user, first=first)}")
     for name, what in twins(settings).items():
         say(f"  twin         {name}: {what}")
     if is_embedded(settings) and ready["users"]:
         say(f"  a token      doorward token --user {ready['users'][0]['username']} --data {Places(settings).root}")
 
 
-def _password_of(settings: Settings, user: JsonObject) -> str:
-    """INVARIANT: a password is shown to a person at a terminal, and never goes to a log (AP-AUD-07)."""
-    if sys.stdout.isatty():
+def _is_first_start(settings: Settings) -> bool:
+    """Whether the users that the start will tell of are made by it."""
+    return settings.environment == "production" or not Places(settings).first_users.exists()
+
+
+def _password_of(settings: Settings, user: JsonObject, *, first: bool) -> str:
+    """The start that makes the users says their passwords; later ones repeat them at a terminal only, since what a
+    service prints again and again ends in a log (AP-AUD-07)."""
+    if first or sys.stdout.isatty():
         return f"password {user['password']}"
-    if settings.environment == "production":
-        return f"password: set one with doorward user passwd {user['username']}"
     return f"password in {Places(settings).first_users}"
