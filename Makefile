@@ -25,7 +25,7 @@ up: $(SETUP) ## start the house and say how to sign in (ARGS="--pattern direct")
 
 $(TESTS): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[langgraph,agentcore,test,check]'
-	sh tests/install-browser.sh
+	sh tests/install-programs.sh
 	@rm -f $(VENV)/.tests-* && touch $@
 
 test: $(TESTS) ## install what the tests need and run them (ARGS="-k name")

@@ -29,7 +29,7 @@ def installed() -> Path:
     folder = Path(sys.prefix) / f"oidc-provider-{hashlib.sha256(lock).hexdigest()[:12]}"
     if not (folder / "installed").exists():
         npm = shutil.which("npm")
-        assert npm, "npm is needed: run tests/install-node.sh"
+        assert npm, "npm is needed: run tests/install-programs.sh"
         folder.mkdir(exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(SOURCE / name, folder)
@@ -49,7 +49,7 @@ def issuer(clients: list[dict[str, Any]], *, port: int) -> Iterator[str]:
     """A running issuer; its URL."""
     url = f"http://127.0.0.1:{port}"
     node = shutil.which("node")
-    assert node, "node is needed: run tests/install-node.sh"
+    assert node, "node is needed: run tests/install-programs.sh"
     given = msgspec.json.encode({"issuer": url, "port": port, "clients": clients}).decode()
     process = subprocess.Popen([node, "server.mjs", given], cwd=installed(), stdout=subprocess.PIPE)
     try:

@@ -129,7 +129,7 @@ async def test_openid_client_goes_the_whole_way(tmp_path: Path) -> None:
     """The library openid-client, which nobody here wrote."""
     modules = str(await asyncio.to_thread(installed) / "node_modules")
     node = shutil.which("node")
-    assert node, "node is needed: run tests/install-node.sh"
+    assert node, "node is needed: run tests/install-programs.sh"
     async with served(tmp_path) as world:
         given = json.dumps({"issuer": world.issuer, "password": PASSWORD, "callback": CALLBACK, "modules": modules})
         process = await asyncio.create_subprocess_exec(

@@ -26,7 +26,7 @@ WAIT = 20_000.0  # milliseconds
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert found, "Chromium is needed: run tests/install-browser.sh"
+    assert found, "Chromium is needed: run tests/install-programs.sh"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield running

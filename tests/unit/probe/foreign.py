@@ -73,7 +73,7 @@ async def served(app: Any) -> AsyncIterator[str]:
 async def behind_nginx(agent: str, folder: Path) -> AsyncIterator[str]:
     """nginx with a limit of requests in front of an agent, whose own address stays reachable; its URL."""
     binary = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
-    assert binary, "nginx is needed: sh tests/install-nginx.sh"
+    assert binary, "nginx is needed: sh tests/install-programs.sh"
     port = free_port()
     (folder / "nginx.conf").write_text(
         f"""
