@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 import structlog
+from msgspec.structs import replace
 
 from doorward import __version__
 from doorward.agent_door.knock import Knock
@@ -37,12 +39,15 @@ from doorward.identity.key_files import load_or_create_turn_key, load_or_create_
 from doorward.identity.sigv4 import Credentials
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.settings import Settings
+from doorward.services.budget import Budget, budget_of, load_prices
 from doorward.services.chat.service import ChatService, chat_options
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
 from doorward.services.relay import RelayService
 from doorward.services.usage.service import UsageService
 from doorward.stores.sqlite.open import GatewayStores, open_gateway
+
+PRICES = Path(__file__).parents[1] / "model" / "prices.toml"
 
 _log = structlog.get_logger()
 
@@ -53,7 +58,7 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
     house = GatewayHouse(settings, stores, http)
     try:
-        await stores.turns.interrupt_running(at=time.time())
+        await stores.turns.interrupt_running(at=time.time(), cost=house.budget.cost if house.budget else None)
         users = await first_users(settings, house.who.embedded)
         metadata = await house.issuer_metadata()
         door = house.door(metadata)
@@ -91,6 +96,10 @@ class GatewayHouse:
         self._sessions: BrowserSessions = browser_sessions(settings, stores, self.who, http)
         self._knock = Knock(settings.agent.url, settings.agent, credentials=_credentials(settings), clock=time.time)
         self._chat: ChatService | None = None
+        prices = load_prices(PRICES)
+        self.budget: Budget | None = budget_of(settings.budget, prices, settings.agent.model)
+        if self.budget is not None and settings.agent.model != "rehearsal" and not prices.of(settings.agent.model):
+            _log.warning("model_without_price", model=settings.agent.model)
 
     async def issuer_metadata(self) -> ProviderMetadata | None:
         """Where the issuer's endpoints are; None while it does not answer: the house starts all the same."""
@@ -195,6 +204,7 @@ class GatewayHouse:
             titles_arn=arn(settings, TITLES_AGENT),
             turns_per_user=settings.front_door.concurrent_turns,
         )
+        options = replace(options, budget=self.budget)
         self._chat = ChatService(stores.turns, stores.conversations, self._invoker(), options, time.time)
         history = ConversationsService(stores.conversations)
         bounds = settings.front_door
@@ -205,7 +215,7 @@ class GatewayHouse:
             *turn_routes(self._chat),
             *conversation_routes(history),
             *export_routes(history),
-            *usage_routes(UsageService(stores.usage, time.time)),
+            *usage_routes(UsageService(stores.usage, time.time, self.budget)),
             *self._session_routes(),
         ]
 

@@ -5,6 +5,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct, field
 
+from doorward.model.budget import Reservation, Spent
+
 Role = Literal["user", "assistant"]
 OnBusy = Literal["reject", "enqueue", "interrupt"]
 T = TypeVar("T")
@@ -102,10 +104,12 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     first_event: bytes
     request_id: str
     idempotency: Idempotency | None = None
+    reservation: Reservation | None = None
 
 
 class TurnResult(Struct, frozen=True, kw_only=True):
-    """All that is written, in one transaction, when a turn ends; `events` are the last ones, numbered on."""
+    """All that is written, in one transaction, when a turn ends; `events` are the last ones, numbered on. `spent` is
+    there when the turn began with a reservation."""
 
     turn_id: str
     status: TurnStatus
@@ -116,6 +120,7 @@ class TurnResult(Struct, frozen=True, kw_only=True):
     events: tuple[TurnEvent, ...] = ()
     error_code: str | None = None
     usage: Usage = field(default_factory=Usage)
+    spent: Spent | None = None
 
 
 class DayUsage(Struct, frozen=True, kw_only=True):

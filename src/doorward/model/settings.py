@@ -11,6 +11,8 @@ from doorward.model.secret import Secret
 Pattern = Literal["direct", "front-door", "two-doors", "conversations"]
 Seconds = Annotated[float, Meta(gt=0, le=86400 * 400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Tokens = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
+Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -184,6 +186,18 @@ class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     queue_timeout: Annotated[Seconds, note("Seconds a message waits for its conversation.")] = 60.0
 
 
+class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be spent in a UTC day, in pattern conversations. 0 means no limit."""
+
+    user_tokens_per_day: Annotated[Tokens, note("Tokens of one user; 0: no limit.")] = 0
+    user_money_per_day: Annotated[Dollars, note("Dollars of one user, by the price table; 0: no limit.")] = 0.0
+    total_tokens_per_day: Annotated[Tokens, note("Tokens of all users together; 0: no limit.")] = 0
+    total_money_per_day: Annotated[Dollars, note("Dollars of all users together, by the price table; 0: no limit.")] = (
+        0.0
+    )
+    reserve_tokens: Annotated[Count, note("Tokens that are set aside for a turn until it ends.")] = 4000
+
+
 class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be seen from outside."""
 
@@ -216,4 +230,5 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     agent: AgentSettings = field(default_factory=AgentSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

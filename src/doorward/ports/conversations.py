@@ -4,10 +4,22 @@ Every method takes the owner (`User.key`) and looks only at that owner's rows: a
 an id that does not exist. All fail closed: a store that cannot answer raises `StoreUnavailable`, never an empty page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from doorward.model.chat import Conversation, DayUsage, Idempotency, Message, NewTurn, Page, Turn, TurnEvent, TurnResult
+from doorward.model.budget import Amount
+from doorward.model.chat import (
+    Conversation,
+    DayUsage,
+    Idempotency,
+    Message,
+    NewTurn,
+    Page,
+    Turn,
+    TurnEvent,
+    TurnResult,
+    Usage,
+)
 
 
 class ConversationStore(Protocol):
@@ -57,6 +69,9 @@ class TurnStore(Protocol):
         With `turn.idempotency`, the key is kept in the same transaction. When this owner's key is known already,
         nothing is written and the turn that it began is returned (its id is another one); another body raises
         `KeyReused`, and a turn that is gone with its conversation `NotFound`: a key never begins a second turn.
+
+        With `turn.reservation`, that amount is set aside in the same transaction, or nothing is written and
+        `TooManyRequests` (``budget_exhausted``) raised: of many at once, exactly those that fit begin.
         """
         ...
 
@@ -67,7 +82,8 @@ class TurnStore(Protocol):
     async def finish(self, result: TurnResult) -> None:
         """In one transaction: last events, the answer's message (if `content` or a failure), outcome and usage.
 
-        Idempotent: a turn that has ended stays as it is.
+        With `result.spent`, what the turn had set aside is given back and what it spent counted, once, on the day on
+        which it began. Idempotent: a turn that has ended stays as it is.
         """
         ...
 
@@ -79,10 +95,11 @@ class TurnStore(Protocol):
         """Events with a sequence greater than `after`, ascending, at most `limit`."""
         ...
 
-    async def interrupt_running(self, *, at: float) -> int:
+    async def interrupt_running(self, *, at: float, cost: Callable[[Usage], Amount] | None = None) -> int:
         """At start-up: end every turn that a dead process left running. The answer so far (the deltas of
         ``TEXT_MESSAGE_CONTENT`` in its log) becomes a message with status ``partial``; a last ``RUN_ERROR`` event with
-        code ``turn_interrupted`` closes the log. Returns how many."""
+        code ``turn_interrupted`` closes the log. What such a turn had set aside is given back; what it cost is `cost`
+        of the usage in its log (without it: the tokens). Returns how many."""
         ...
 
 
@@ -102,4 +119,8 @@ class UsageStore(Protocol):
 
     async def by_day(self, owner: str, *, days: int, today: str) -> list[DayUsage]:
         """The last `days` UTC days up to `today` (``YYYY-MM-DD``), newest first, days without turns left out."""
+        ...
+
+    async def used(self, owner: str, *, day: str) -> Amount:
+        """What this owner spent or has set aside of that day's budget (only counted while there is one)."""
         ...

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from doorward.model.budget import BudgetLeft
 from doorward.model.chat import Conversation, DayUsage, Message, OnBusy, Page, Turn, TurnEvent, Usage
 from doorward.model.principals import User
 
@@ -106,6 +107,10 @@ class UsageReport(Protocol):
 
     async def report(self, user: User) -> list[DayUsage]:
         """The last 30 UTC days, newest first; the first is always today, with zeros when nothing was spent."""
+        ...
+
+    async def budget(self, user: User) -> BudgetLeft | None:
+        """What is left of the user's budget of this day; None when there is none."""
         ...
 
 

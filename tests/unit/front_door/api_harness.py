@@ -17,6 +17,7 @@ from doorward.front_door.sessions import BrowserSessions, NoBrowserSessions
 from doorward.http.protocol import strict_protocol
 from doorward.http.routes import Route
 from doorward.http.server import make_server
+from doorward.model.budget import BudgetLeft
 from doorward.model.chat import (
     Conversation,
     DayUsage,
@@ -235,9 +236,15 @@ def place(cursor: str | None) -> int:
 class TodayOnly:
     """A usage report of one day."""
 
+    left: BudgetLeft | None = None
+
     async def report(self, user: User) -> list[DayUsage]:
         del user
         return [DayUsage(day="2026-01-02", turns=3, input_tokens=10, output_tokens=20)]
+
+    async def budget(self, user: User) -> BudgetLeft | None:
+        del user
+        return self.left
 
 
 class Caller:

@@ -14,6 +14,7 @@ from doorward.front_door.api.pass_through import PassThrough, pass_through_route
 from doorward.front_door.api.simple_chat import simple_chat_routes
 from doorward.http.routes import Route
 from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.budget import BudgetLeft
 from doorward.model.chat import Usage
 from doorward.model.principals import User
 from doorward.model.secret import Secret
@@ -43,6 +44,22 @@ async def test_me_says_who_is_signed_in_and_what_answers() -> None:
         "csrf_token": None,
     }
     assert headers["cache-control"] == "no-store"
+
+
+async def test_usage_shows_what_is_left_of_the_budget() -> None:
+    usage = TodayOnly()
+    usage.left = BudgetLeft(
+        tokens_per_day=1000, tokens_left=250, money_per_day=None, money_left=None, resets_at=1_767_398_400.0
+    )
+    async with front_door(usage_routes(usage)) as call:
+        _, _, body = await call("GET", "/api/usage")
+    assert decoded(body)["budget"] == {
+        "tokens_per_day": 1000,
+        "tokens_left": 250,
+        "money_per_day": None,
+        "money_left": None,
+        "resets_at": "2026-01-03T00:00:00.000Z",
+    }
 
 
 async def test_usage_shows_today_and_each_day() -> None:

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.agent import AgentCall, AgentReply
-from doorward.model.chat import Idempotency, NewTurn, Turn, TurnEvent, TurnResult
+from doorward.model.budget import Amount
+from doorward.model.chat import Idempotency, NewTurn, Turn, TurnEvent, TurnResult, Usage
 from doorward.model.principals import User
 from doorward.model.secret import Secret
 from doorward.ports.conversations import KeyedTurnStore
@@ -119,8 +120,8 @@ class GuardedTurns:
     async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
         return await self._turns.events(turn_id, after=after, limit=limit)
 
-    async def interrupt_running(self, *, at: float) -> int:
-        return await self._turns.interrupt_running(at=at)
+    async def interrupt_running(self, *, at: float, cost: Callable[[Usage], Amount] | None = None) -> int:
+        return await self._turns.interrupt_running(at=at, cost=cost)
 
 
 class House:

@@ -1,10 +1,11 @@
 """``GET /api/me`` and ``GET /api/usage``: who is calling, and what they have spent. No model is asked."""
 
 from doorward.front_door.api.parameters import caller
-from doorward.front_door.api.shapes import Me, UsageDays
+from doorward.front_door.api.shapes import BudgetState, Me, UsageDays, timestamp
 from doorward.http.request import Request
 from doorward.http.response import Response, json_response
 from doorward.http.routes import Access, Route
+from doorward.model.budget import BudgetLeft
 from doorward.model.settings import Pattern
 from doorward.model.sign_in import BrowserSession
 from doorward.ports.services import UsageReport
@@ -43,12 +44,23 @@ def me_routes(pattern: Pattern, model: str) -> list[Route]:
     ]
 
 
+def _budget(left: BudgetLeft) -> BudgetState:
+    return BudgetState(
+        tokens_per_day=left.tokens_per_day,
+        tokens_left=left.tokens_left,
+        money_per_day=left.money_per_day,
+        money_left=left.money_left,
+        resets_at=timestamp(left.resets_at),
+    )
+
+
 def usage_routes(usage: UsageReport) -> list[Route]:
     """What the caller has spent."""
 
     async def report(request: Request) -> Response:
-        days = await usage.report(caller(request))
-        return json_response(UsageDays(today=days[0], days=days), headers=_PRIVATE)
+        days, left = await usage.report(caller(request)), await usage.budget(caller(request))
+        found = UsageDays(today=days[0], days=days, budget=None if left is None else _budget(left))
+        return json_response(found, headers=_PRIVATE)
 
     return [
         Route(
@@ -56,7 +68,7 @@ def usage_routes(usage: UsageReport) -> list[Route]:
             path="/api/usage",
             handler=report,
             access=Access.USER,
-            summary="Turns and tokens, today and by day.",
+            summary="Turns and tokens, today and by day, and what is left of the budget.",
             responses={200: UsageDays},
         )
     ]

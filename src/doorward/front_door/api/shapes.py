@@ -140,11 +140,23 @@ class Me(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     csrf_token: str | None = None
 
 
+class BudgetState(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The caller's budget of this UTC day and what is left of it; money in dollars. Null: no limit."""
+
+    tokens_per_day: int | None
+    tokens_left: int | None
+    money_per_day: float | None
+    money_left: float | None
+    resets_at: Timestamp
+
+
 class UsageDays(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the caller has spent: today, and the last 30 UTC days with turns, newest first."""
+    """What the caller has spent: today, and the last 30 UTC days with turns, newest first. `budget` is null when none
+    is configured."""
 
     today: DayUsage
     days: list[DayUsage]
+    budget: BudgetState | None
 
 
 class Health(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):

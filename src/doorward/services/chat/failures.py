@@ -33,6 +33,8 @@ SENTENCES = {
     "internal_error": "Something went wrong on our side.",
 }
 
+# Without a first byte of an answer, these mean that no agent ran.
+NEVER_RAN = frozenset({"agent_refused", "agent_busy", "agent_unreachable"})
 FROM_AGENT = frozenset({"agent_failed", "agent_timeout", "model_failed", "model_unavailable"})
 
 

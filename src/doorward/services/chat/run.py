@@ -11,13 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from doorward.errors import DoorwardError, StoreUnavailable
+from doorward.model.budget import Amount, Spent
 from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import TurnStore
 from doorward.services.chat import agui
 from doorward.services.chat.decode import AnswerDecoder
-from doorward.services.chat.failures import Failure, failure_of
+from doorward.services.chat.failures import NEVER_RAN, Failure, failure_of
 from doorward.services.chat.tail import LiveTail
 from doorward.services.chat.writer import EventWriter
 from doorward.services.invocation import Errand, Invoker, hang_up
@@ -45,12 +46,14 @@ class TurnJob(Struct, frozen=True, kw_only=True):
 
 
 class TurnWays(Struct, frozen=True, kw_only=True):
-    """What a turn needs. `on_unwritten` takes a result that the store refused, to be tried again."""
+    """What a turn needs. `on_unwritten` takes a result that the store refused, to be tried again. `cost` prices what
+    was used, where there is a budget."""
 
     turns: TurnStore
     invoker: Invoker
     clock: Clock
     on_unwritten: Callable[[TurnResult], None]
+    cost: Callable[[Usage], Amount] | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -90,6 +93,7 @@ class TurnRun:
         self._heard = False
         self._stopped_by: Failure | None = None
         self._asking = False
+        self._asked = False
         self._closing = False
         self.task = asyncio.create_task(self._live())
 
@@ -152,6 +156,7 @@ class TurnRun:
 
     async def _stream(self) -> Failure | None:
         job = self.job
+        self._asked = True
         reply = await self._ways.invoker.invoke(self.errand)
         decoder = AnswerDecoder(reply.content_type, job.answer_id, max_bytes=job.max_answer_bytes)
         self._decoder = decoder
@@ -190,8 +195,16 @@ class TurnRun:
             events=events,
             error_code=failure.code if failure else None,
             usage=usage,
+            spent=self._spent(usage, failure),
         )
         await self._finish(turn, result, failure)
+
+    def _spent(self, usage: Usage, failure: Failure | None) -> Spent | None:
+        """What a turn that failed has cost is not known, unless the agent was never reached."""
+        if self._ways.cost is None:
+            return None
+        unheard = self._decoder is None and failure is not None and failure.code in NEVER_RAN
+        return Spent(amount=self._ways.cost(usage), unsure=failure is not None and self._asked and not unheard)
 
     async def _finish(self, turn: Turn, result: TurnResult, failure: Failure | None) -> None:
         unwritten = True

@@ -18,6 +18,7 @@ from doorward.model.settings import AgentSettings, ChatSettings
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import ConversationStore, KeyedTurnStore
 from doorward.ports.services import PLAIN, Answer, Sending, StartedTurn
+from doorward.services.budget import Budget
 from doorward.services.chat import agui
 from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
@@ -41,7 +42,7 @@ class ChatOptions(Struct, frozen=True, kw_only=True):
     """What the chat service is told. Without `titles_arn`, names stay as the first message made them.
 
     `turns_per_user` bounds the turns of one user that run, whether anybody still listens to them or not (AP-LIM-04): a
-    limit at the front door sees only those that a request waits for. None: no bound.
+    limit at the front door sees only those that a request waits for. None: no bound. Nor is there one without `budget`.
     """
 
     agent_arn: str
@@ -55,6 +56,7 @@ class ChatOptions(Struct, frozen=True, kw_only=True):
     on_busy: OnBusy = "reject"
     queue_length: int = 8
     queue_timeout: float = 60.0
+    budget: Budget | None = None
 
 
 def chat_options(
@@ -106,7 +108,14 @@ class ChatService:
         self._invoker = invoker
         self._options = options
         self._clock = clock
-        self._ways = TurnWays(turns=turns, invoker=invoker, clock=clock, on_unwritten=self._try_again)
+        self._budget = options.budget
+        self._ways = TurnWays(
+            turns=turns,
+            invoker=invoker,
+            clock=clock,
+            on_unwritten=self._try_again,
+            cost=self._budget.cost if self._budget is not None else None,
+        )
         self._names = ModelNames(conversations, invoker, options.titles_arn) if options.titles_arn else None
         self._equal = EqualSends(turns, clock, ttl=options.idempotency_ttl, refuse=options.idempotency == "refuse")
         self._runs: dict[str, TurnRun] = {}
@@ -180,6 +189,7 @@ class ChatService:
             first_event=agui.started(session, turn_id),
             request_id=asked.request_id,
             idempotency=asked.idempotency,
+            reservation=self._budget.reservation(now) if self._budget is not None else None,
         )
         return TurnJob(
             user=user,

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+from doorward.model.budget import BudgetLeft
 from doorward.model.chat import DayUsage
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import UsageStore
+from doorward.services.budget import Budget
 
 DAYS = 30
 
@@ -13,9 +15,16 @@ DAYS = 30
 class UsageService:
     """Fulfils `ports.services.UsageReport`."""
 
-    def __init__(self, usage: UsageStore, clock: Clock) -> None:
+    def __init__(self, usage: UsageStore, clock: Clock, budget: Budget | None = None) -> None:
         self._usage = usage
         self._clock = clock
+        self._budget = budget
+
+    async def budget(self, user: User) -> BudgetLeft | None:
+        if self._budget is None:
+            return None
+        now = self._clock()
+        return self._budget.left(await self._usage.used(user.key, day=self._budget.day(now)), now)
 
     async def report(self, user: User) -> list[DayUsage]:
         today = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()

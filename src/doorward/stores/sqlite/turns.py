@@ -6,12 +6,14 @@ Refuses a second running turn in a conversation, and events that leave a gap.
 
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from doorward.errors import Conflict, InvalidInput, NotFound
+from doorward.model.budget import Amount, Spent
 from doorward.model.chat import Idempotency, MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.stores.sqlite.budgets import check_budget, set_aside, settle
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.idempotency import Query, keep_key, turn_of_key
 from doorward.stores.sqlite.interrupted import RUN_ERROR, answer_so_far
@@ -91,8 +93,8 @@ class SqliteTurns:
             if after < sequence <= last
         ]
 
-    async def interrupt_running(self, *, at: float) -> int:
-        return await self._database.submit(lambda transaction: _interrupt_all(transaction, at))
+    async def interrupt_running(self, *, at: float, cost: Callable[[Usage], Amount] | None = None) -> int:
+        return await self._database.submit(lambda transaction: _interrupt_all(transaction, at, cost or _tokens))
 
 
 def _packed(events: Sequence[TurnEvent]) -> bytes:
@@ -151,6 +153,8 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
     # One place is left for the answer.
     if position >= LAST_POSITION:
         raise Conflict("This conversation is full; begin a new one.", code="conversation_full")
+    if turn.reservation is not None:
+        check_budget(transaction, turn, turn.reservation)
     if conversation:
         execute(_TOUCH, (turn.at, position, conversation))
     else:
@@ -164,6 +168,8 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
     execute(_INSERT_MESSAGE, (key, turn.message_id, "user", turn.message, turn.at, turn.turn_id, "complete"))
     execute(_INSERT_EVENTS, (event_key(number, 1), 1, first_event))
     execute(_INDEX, (key, words))
+    if turn.reservation is not None:
+        set_aside(transaction, turn, turn.reservation)
     if position == 1:
         execute(_INDEX, (message_key(conversation, 0), indexed(turn.owner, turn.conversation_name)))
     return Turn(
@@ -224,9 +230,15 @@ def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None
         execute(_INDEX, (key, indexed(owner, result.content)))
     execute(_TOUCH, (result.at, count, conversation))
     add_usage(transaction, owner, usage, at=result.at)
+    if result.spent is not None:
+        settle(transaction, result.turn_id, result.spent)
 
 
-def _interrupt_all(transaction: Transaction, at: float) -> int:
+def _tokens(usage: Usage) -> Amount:
+    return Amount(usage.input_tokens + usage.output_tokens)
+
+
+def _interrupt_all(transaction: Transaction, at: float, cost: Callable[[Usage], Amount] = _tokens) -> int:
     running = transaction.execute("SELECT number, id FROM turns WHERE status = 'running' ORDER BY number").fetchall()
     for number, turn_id in running:
         chunks = transaction.execute(
@@ -246,6 +258,7 @@ def _interrupt_all(transaction: Transaction, at: float) -> int:
             events=(last,),
             error_code="turn_interrupted",
             usage=usage,
+            spent=Spent(amount=cost(usage)),
         )
         _finish(transaction, result, _packed(result.events))
     return len(running)

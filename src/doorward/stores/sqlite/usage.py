@@ -3,7 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 
 from doorward.errors import InvalidInput
+from doorward.model.budget import Amount
 from doorward.model.chat import DayUsage, Usage
+from doorward.stores.sqlite.budgets import USED
 from doorward.stores.sqlite.database import SqliteDatabase
 from doorward.stores.sqlite.writer import Transaction
 
@@ -23,6 +25,10 @@ class SqliteUsage:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
+
+    async def used(self, owner: str, *, day: str) -> Amount:
+        rows = self._database.read(USED, (owner, day))
+        return Amount(*rows[0]) if rows else Amount()
 
     async def by_day(self, owner: str, *, days: int, today: str) -> list[DayUsage]:
         try:

@@ -1,0 +1,138 @@
+"""The contract of budgets: set aside with `TurnStore.begin`, settled with `finish`, shown by `UsageStore.used`."""
+
+import asyncio
+
+import pytest
+from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
+
+from doorward.errors import Conflict, TooManyRequests
+from doorward.model.budget import Amount, Reservation, Spent
+from doorward.model.chat import Idempotency, Turn, TurnStatus, Usage
+from doorward.stores.sqlite.open import GatewayStores
+
+pytestmark = pytest.mark.anyio
+
+DAY = "1970-01-01"
+ENDS = 86400.0
+
+
+def aside(
+    tokens: int = 10, money: int = 0, *, user: Amount | None = None, total: Amount | None = None, day: str = DAY
+) -> Reservation:
+    return Reservation(
+        amount=Amount(tokens, money), day=day, ends_at=ENDS, user_limit=user or Amount(), total_limit=total or Amount()
+    )
+
+
+async def used(gateway: GatewayStores, owner: str = ANNA, day: str = DAY) -> Amount:
+    return await gateway.usage.used(owner, day=day)
+
+
+@pytest.mark.parametrize("limit", [Amount(55), Amount(0, 550)], ids=["tokens", "money"])
+async def test_of_fifty_at_once_for_the_last_of_it_exactly_those_that_fit_begin(
+    gateway: GatewayStores, limit: Amount
+) -> None:
+    """AP-LIM-02: 5 of 10 tokens (or 100 of money) fit into 55 (or 550)."""
+    results = await asyncio.gather(
+        *(gateway.turns.begin(new_turn(f"s{n}", reservation=aside(10, 100, user=limit))) for n in range(50)),
+        return_exceptions=True,
+    )
+
+    refused = [result for result in results if isinstance(result, TooManyRequests)]
+    assert len([result for result in results if isinstance(result, Turn)]) == 5
+    assert {(error.code, error.retry_after) for error in refused} == {("budget_exhausted", ENDS - 1000.0)}
+    assert await used(gateway) == Amount(50, 500)
+    assert len((await gateway.conversations.page(ANNA, limit=99, cursor=None)).items) == 5
+
+
+async def test_the_limit_of_all_users_together_holds_across_them(gateway: GatewayStores) -> None:
+    total = Amount(55)
+    results = await asyncio.gather(
+        *(
+            gateway.turns.begin(new_turn(f"s{n}", owner=(ANNA, BORIS)[n % 2], reservation=aside(total=total)))
+            for n in range(50)
+        ),
+        return_exceptions=True,
+    )
+
+    assert len([result for result in results if isinstance(result, Turn)]) == 5
+    assert (await used(gateway)).tokens + (await used(gateway, BORIS)).tokens == 50
+
+
+async def test_the_end_of_a_turn_puts_what_it_cost_in_place_of_what_was_set_aside(gateway: GatewayStores) -> None:
+    turn = new_turn(reservation=aside(10, 100, user=Amount(20)))
+    await gateway.turns.begin(turn)
+    result = result_of(turn, at=90_000.0, spent=Spent(amount=Amount(3, 25)))
+
+    await gateway.turns.finish(result)
+    await gateway.turns.finish(result)
+
+    assert await used(gateway) == Amount(3, 25)
+    assert await used(gateway, day="1970-01-02") == Amount()
+
+
+async def test_a_turn_may_cost_more_than_was_set_aside_and_then_the_next_one_does_not_fit(
+    gateway: GatewayStores,
+) -> None:
+    turn = new_turn(reservation=aside(user=Amount(20)))
+    await gateway.turns.begin(turn)
+    await gateway.turns.finish(result_of(turn, spent=Spent(amount=Amount(15))))
+
+    with pytest.raises(TooManyRequests):
+        await gateway.turns.begin(new_turn(reservation=aside(user=Amount(20))))
+    await gateway.turns.begin(new_turn(reservation=aside(user=Amount(20), day="1970-01-02")))
+    await gateway.turns.begin(new_turn(owner=BORIS, reservation=aside(user=Amount(20))))
+
+
+@pytest.mark.parametrize(
+    ("reported", "counted"), [(Amount(3, 25), Amount(10, 100)), (Amount(30, 250), Amount(30, 250))]
+)
+async def test_a_turn_that_was_cut_short_costs_at_least_what_was_set_aside(
+    gateway: GatewayStores, reported: Amount, counted: Amount
+) -> None:
+    turn = new_turn(reservation=aside(10, 100))
+    await gateway.turns.begin(turn)
+    await gateway.turns.finish(result_of(turn, status=TurnStatus.CANCELLED, spent=Spent(amount=reported, unsure=True)))
+
+    assert await used(gateway) == counted
+
+
+async def test_what_a_dead_process_had_set_aside_is_given_back(gateway: GatewayStores) -> None:
+    turn = new_turn(reservation=aside(1000))
+    await gateway.turns.begin(turn)
+    usage = b'{"type":"CUSTOM","name":"usage","value":{"inputTokens":3,"outputTokens":4}}'
+    await gateway.turns.append_events(turn.turn_id, events(2, usage))
+
+    def cost(usage: Usage) -> Amount:
+        return Amount(usage.input_tokens + usage.output_tokens, 70)
+
+    assert await gateway.turns.interrupt_running(at=1000.0, cost=cost) == 1
+    assert await used(gateway) == Amount(7, 70)
+
+
+async def test_without_a_price_the_money_that_was_spent_still_closes_the_day(gateway: GatewayStores) -> None:
+    turn = new_turn(reservation=aside(user=Amount(0, 50)))
+    await gateway.turns.begin(turn)
+    await gateway.turns.finish(result_of(turn, spent=Spent(amount=Amount(1, 50))))
+
+    with pytest.raises(TooManyRequests):
+        await gateway.turns.begin(new_turn(reservation=aside(user=Amount(0, 50))))
+
+
+async def test_a_turn_that_does_not_begin_sets_nothing_aside(gateway: GatewayStores) -> None:
+    await gateway.turns.begin(new_turn("one"))
+    with pytest.raises(Conflict):
+        await gateway.turns.begin(new_turn("one", reservation=aside()))
+
+    assert await used(gateway) == Amount()
+
+
+async def test_a_known_key_costs_nothing_more_and_is_answered_on_an_empty_budget(gateway: GatewayStores) -> None:
+    key = Idempotency(b"k", b"b", 9e9)
+    whole = aside(10, user=Amount(10))
+    first = await gateway.turns.begin(new_turn("one", idempotency=key, reservation=whole))
+
+    assert (await gateway.turns.begin(new_turn("two", idempotency=key, reservation=whole))).id == first.id
+    assert await used(gateway) == Amount(10)
+    with pytest.raises(TooManyRequests):
+        await gateway.turns.begin(new_turn("three", reservation=whole))

@@ -1,0 +1,71 @@
+"""A day's budget in a real house: exact when many ask at once, shown to its user, and kept over a restart."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+
+from tests.journey.house import House, free_port, running_house
+from tests.journey.talking import eventually
+
+CONFIG = """
+[front_door]
+concurrent_turns = 100
+[budget]
+user_tokens_per_day = 10000
+reserve_tokens = 4000
+"""
+
+
+def tokens_left(house: House, headers: dict[str, str]) -> int:
+    with house.client() as client:
+        left: int = client.get("/api/usage", headers=headers).json()["budget"]["tokens_left"]
+        return left
+
+
+def test_many_messages_for_the_last_of_a_budget(tmp_path: Path) -> None:
+    """AP-LIM-02, AP-BYP-09"""
+    same_issuer = ("--port", str(free_port()))
+    with running_house(tmp_path, *same_issuer, config=CONFIG) as house:
+        mine, others = house.bearer(0), house.bearer(1)
+        runs = house.runs()
+
+        def send(number: int, headers: dict[str, str] = mine) -> tuple[int, str, int]:
+            with house.client() as client:
+                answer = client.post("/api/chat", json={"message": "please wait 2 seconds"}, headers=headers)
+                return answer.status_code, answer.json().get("code", ""), int(answer.headers.get("retry-after", 0))
+
+        with ThreadPoolExecutor(50) as pool:
+            sent = list(pool.map(send, range(50)))
+        refused = [(code, 0 < wait <= 86400) for status, code, wait in sent if status == 429]
+        assert [status for status, _, _ in sent].count(200) == 2
+        assert refused == [("budget_exhausted", True)] * 48
+        assert house.runs() == runs + 2
+        left = tokens_left(house, mine)
+        assert 9000 < left < 10000
+        assert send(0)[0] == 200
+        assert send(0, others)[0] == 200
+
+    with running_house(tmp_path, *same_issuer, config=CONFIG) as again:
+        mine = again.bearer(0)
+        before = tokens_left(again, mine)
+        assert before < left
+        with ThreadPoolExecutor(1) as pool, again.client() as client:
+            asked = pool.submit(
+                lambda: client.post("/api/chat", json={"message": "please wait 30 seconds"}, headers=mine, timeout=3)
+            )
+            eventually(lambda: tokens_left(again, mine) == before - 4000)
+            os.kill(again.pid("gateway"), signal.SIGKILL)
+            assert asked.exception() is not None
+        eventually(lambda: again.pid("gateway") and answers(again), seconds=30)
+        assert tokens_left(again, mine) > before - 4000
+
+
+def answers(house: House) -> bool:
+    with house.client() as client:
+        try:
+            return client.get("/readyz").status_code == 200
+        except httpx2.TransportError:
+            return False
