@@ -18,7 +18,7 @@ from doorward.front_door.csrf import Csrf
 from doorward.front_door.host import Host
 from doorward.front_door.known_bad_inputs import KnownBadInputs
 from doorward.front_door.known_route import KnownRoute
-from doorward.front_door.limiter import CountingGate, RateLimiter
+from doorward.http.limiter import CountingGate, RateLimiter
 from doorward.front_door.origins import Origins
 from doorward.front_door.path import Path
 from doorward.front_door.query import Query

@@ -5,7 +5,7 @@ import re
 import structlog
 
 from doorward.errors import StoreUnavailable
-from doorward.front_door.limiter import RateLimiter
+from doorward.http.limiter import RateLimiter
 from doorward.front_door.visit import Visit
 from doorward.http.addresses import bucket
 from doorward.model.ledger import LedgerEntry

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorward.front_door.limiter import CountingGate, RateLimiter
+from doorward.http.limiter import CountingGate, RateLimiter
 
 pytestmark = pytest.mark.anyio
 

@@ -244,3 +244,17 @@ async def test_a_refused_begin_leaves_the_ledger_entry_and_nothing_else(tmp_path
     assert found is not None
     assert found.message_count == 1
     stores.close()
+
+
+async def test_a_writer_that_breaks_refuses_instead_of_letting_everybody_wait(database: SqliteDatabase) -> None:
+    def broken() -> None:
+        raise PermissionError("the checkpoint's file cannot be looked at")
+
+    database._writer._after_commit = broken
+    assert await database.submit(inserting("kept")) == "kept"
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreUnavailable):
+            await database.submit(inserting("refused"))
+        with pytest.raises(StoreUnavailable):
+            await database.submit(inserting("refused too"))
+    assert values(database) == ["kept"]

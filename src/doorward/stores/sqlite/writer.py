@@ -123,14 +123,28 @@ class GroupWriter:
             raise unwritten()
 
     def _run(self) -> None:
+        batch: list[_Write] = []
         going = True
-        while going:
-            batch, going = self._collect()
-            if batch:
-                self._write(batch)
+        try:
+            while going:
+                batch, going = self._collect()
+                if batch:
+                    self._write(batch)
+        except Exception as error:  # noqa: BLE001  the edge of the thread: else everybody would wait for ever
+            _log.critical("store_writer_broke", reason=reason_of(error))
+            self._closed = True
+            self._refuse_all(batch)
         if self._retained:
             _log.critical("store_writes_lost_at_close", count=len(self._retained))
         self._connection.close()
+
+    def _refuse_all(self, batch: list[_Write]) -> None:
+        """Tell everybody who waits, in this batch and behind it, that nothing of theirs was kept."""
+        while not self._queue.empty():
+            item = self._queue.get()
+            if isinstance(item, _Write):
+                batch.append(item)
+        _answer(batch, [(None, unwritten()) for _ in batch])
 
     def _collect(self) -> tuple[list[_Write], bool]:
         """Everything that is queued (at most `BATCH_LIMIT`), behind what an earlier failure left.

@@ -1,5 +1,5 @@
-"""Limits counted in this process: a rate (GCRA) and a number at once. The front door uses them; both forget nothing
-that could help the one who is being limited."""
+"""Limits counted in this process: a rate (GCRA) and a number at once. The doors use them; both forget nothing that could
+help the one who is being limited."""
 
 import time
 from collections.abc import Callable
