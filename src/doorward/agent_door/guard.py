@@ -30,7 +30,9 @@ from doorward.agent_door.entries import DOOR, entry_for
 from doorward.agent_door.hand_over import HandOver, send_whole
 from doorward.agent_door.visit import Check, Operation, Visit
 from doorward.errors import DoorwardError, StoreUnavailable
+from doorward.http.addresses import bucket
 from doorward.http.asgi import Message, Receive, Scope, Send
+from doorward.http.limiter import RateLimiter
 from doorward.http.request import ClientGone, Request
 from doorward.http.response import Response
 from doorward.model.settings import AgentSettings
@@ -43,6 +45,9 @@ from doorward.telemetry.metrics import count_verdict, observe_request
 
 _log = structlog.get_logger()
 _TURN_TOKEN_GRACE = 60.0
+# Refusals of callers who proved nothing that are recorded and logged, per address and window (seconds).
+_STRANGERS = 3000
+_STRANGERS_WINDOW = 60.0
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -119,6 +124,7 @@ class AgentDoor:
         self._ledger = parts.ledger
         self._clock = parts.clock
         self._runtime = parts.runtime
+        self._strangers = RateLimiter(_STRANGERS, _STRANGERS_WINDOW)
         self._hand_over = HandOver(parts.runtime, max_response_bytes=parts.settings.max_response_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,8 +181,11 @@ class AgentDoor:
         return allowed
 
     def _recorded(self, visit: Visit, denied: Deny) -> Deny:
-        _log.info("agent_door_denied", code=denied.code, request_id=visit.request_id)
         count_verdict(DOOR, "deny", denied.code)
+        # Strangers are recorded up to a limit for each address: knocking must not fill the disk.
+        if visit.principal is None and not self._strangers.admit(bucket(visit.request.peer)).admitted:
+            return denied
+        _log.info("agent_door_denied", code=denied.code, request_id=visit.request_id)
         try:
             self._ledger.enqueue(entry_for(visit, verdict="deny", code=denied.code, at=self._clock()))
         except StoreUnavailable as error:

@@ -32,6 +32,7 @@ from doorward.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
+from doorward.http.limiter import RateLimiter
 from doorward.model.principals import TurnIdentity, Workload
 
 pytestmark = pytest.mark.anyio
@@ -337,3 +338,17 @@ async def test_a_target_that_was_read_before_is_still_checked_whole(tmp_path):
 
         assert (first, with_get, unsigned, again) == (200, 403, 403, 200)
         assert len(house.runtime.runs) == 2
+
+
+async def test_strangers_fill_the_ledger_up_to_a_limit_only_and_our_own_services_are_recorded_all_the_same(tmp_path):
+    async with world(tmp_path) as house:
+        door = house.workload_door()
+        door._strangers = RateLimiter(3, 60.0)
+        async with served(door) as url, http(url) as client:
+            for _ in range(10):
+                status, _, _ = await post(client, BEARER)
+                assert status == 403
+            status, _, _ = await post(client, signed(url, house))
+        assert status == 200
+        verdicts = await house.verdicts()
+        assert [verdict for verdict, _ in verdicts] == ["deny", "deny", "deny", "allow"]
