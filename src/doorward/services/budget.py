@@ -19,6 +19,7 @@ from doorward.model.settings import BudgetSettings
 
 _DATED = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 _PER_MILLION = NANO // 1_000_000
+_MOST = 10**16  # above every limit that can be configured, and far below what an integer of the store holds
 
 
 class Price(Struct, frozen=True):
@@ -67,12 +68,16 @@ class Budget:
         return Reservation(amount=self._aside, day=day, ends_at=ends_at, user_limit=self._user, total_limit=self._total)
 
     def cost(self, usage: Usage) -> Amount:
-        """What was reported, with the price of the model that reported it (or of the expected one). Rounded up."""
+        """What was reported, with the price of the model that reported it (or of the expected one). Rounded up.
+
+        An agent may boast of any number: beyond `_MOST` it counts as that, so that every sum fits the store.
+        """
         price = self._prices.of(usage.model or self._model)
-        tokens = usage.input_tokens + usage.output_tokens
+        tokens = min(usage.input_tokens + usage.output_tokens, _MOST)
         if price is None:
             return Amount(tokens)
-        return Amount(tokens, math.ceil(usage.input_tokens * price.input + usage.output_tokens * price.output))
+        money = math.ceil(usage.input_tokens * price.input + usage.output_tokens * price.output)
+        return Amount(tokens, min(money, _MOST))
 
     def day(self, now: float) -> str:
         """The UTC day, ``YYYY-MM-DD``."""

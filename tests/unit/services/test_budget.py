@@ -74,6 +74,11 @@ def test_a_turn_costs_what_its_own_model_reported_rounded_up() -> None:
     assert budget.cost(Usage(model="another", input_tokens=2, output_tokens=1)) == Amount(3, 0)
 
 
+def test_a_boast_of_tokens_still_fits_the_store() -> None:
+    boast = Usage(model="known", input_tokens=10**18, output_tokens=10**18)
+    assert Budget(LIMITED, TABLE, "known").cost(boast) == Amount(10**16, 10**16)
+
+
 def test_what_is_set_aside_is_priced_at_its_dearest_and_never_more_than_a_limit() -> None:
     settings = BudgetSettings(total_money_per_day=1.0, reserve_tokens=100)
     found = Budget(settings, TABLE, "known").reservation(NOON)
