@@ -23,9 +23,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from doorward.agent_door import guard
 from doorward.compose import gateway
-from doorward.front_door import authenticate, body, browser_session_cookie, door, host, limiter, recorder
+from doorward.front_door import authenticate, body, browser_session_cookie, door, host, recorder
 from doorward.front_door import path as path_check
 from doorward.front_door.visit import Visit
+from doorward.http import limiter
 from doorward.http.response import Response, json_response
 from doorward.http.routes import Access, Route
 from doorward.identity import claims, compact, sigv4, tokens
