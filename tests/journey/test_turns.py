@@ -1,6 +1,8 @@
 """Turns and conversations, as a client of the HTTP API sees them."""
 
+import contextlib
 import json
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -313,3 +315,26 @@ def test_a_message_for_a_busy_conversation_is_refused_waits_or_goes_first(talk: 
     history = messages(client, session_id, mine)
     assert [message["status"] for message in history] == ["complete", "partial", *["complete"] * 4]
     assert history[1]["content"] == text_of(seen)
+
+
+def test_a_deleted_conversation_is_forgotten_by_the_agent_too(house: House, talk: Talk) -> None:
+    client, mine, _ = talk
+    session_id = str(uuid.uuid4())
+    chat(client, "my name is Quetzalcoatl", mine, session_id)
+    assert chat(client, "what is my name", mine, session_id)["response"] == "Your name is Quetzalcoatl."
+    assert b"Quetzalcoatl" in stored_state(house)
+
+    assert client.delete(f"/api/conversations/{session_id}", headers=mine).status_code == 204
+
+    eventually(lambda: b"Quetzalcoatl" not in stored_state(house))
+    answer = client.post(
+        "/api/chat", json={"message": "what is my name", "session_id": session_id}, headers=mine, timeout=30
+    )
+    assert answer.status_code == 200, answer.text
+    assert "Quetzalcoatl" not in answer.json()["response"]
+
+
+def stored_state(house: House) -> bytes:
+    """All that the runtime keeps of its agents."""
+    with contextlib.closing(sqlite3.connect(house.data / "runtime.db")) as store:
+        return b"".join(bytes(state) for (state,) in store.execute("SELECT state FROM checkpoints"))

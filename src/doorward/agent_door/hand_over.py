@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from doorward.agent_door.answers import denial_of, json_answer, refusal, stream_headers
-from doorward.agent_door.visit import Operation, Visit
+from doorward.agent_door.visit import FORGET, Operation, Visit
 from doorward.errors import AgentFailed, DoorwardError
 from doorward.http.asgi import Send
 from doorward.http.request import ClientGone, Request
@@ -50,6 +50,8 @@ class HandOver:
         try:
             if visit.operation is Operation.STOP:
                 await self._runtime.stop(visit.agent, _caller(visit), visit.session_id)
+                if visit.header(FORGET) == "true":
+                    await self._runtime.forget(visit.agent, _caller(visit), visit.session_id)
                 await send_whole(send, json_answer(visit, {}))
                 return
             reply = await self._runtime.run(visit.agent, _caller(visit), _call(visit))

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from doorward.agent_door.visit import REQUEST_ID, SESSION_ID, TURN_TOKEN, USER_ID
+from doorward.agent_door.visit import FORGET, REQUEST_ID, SESSION_ID, TURN_TOKEN, USER_ID
 from doorward.errors import (
     AgentFailed,
     AgentTimeout,
@@ -138,7 +138,13 @@ class Knock:
     async def stop(
         self, agent: str, session_id: str, *, user_id: str | None = None, turn_token: Secret | None = None
     ) -> None:
-        headers = [("content-type", "application/json"), (SESSION_ID, session_id), *_for_user(user_id, turn_token)]
+        await self._stop(agent, session_id, _for_user(user_id, turn_token))
+
+    async def forget(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> None:
+        await self._stop(agent, session_id, [*_for_user(user_id, turn_token), (FORGET, "true")])
+
+    async def _stop(self, agent: str, session_id: str, more: list[tuple[str, str]]) -> None:
+        headers = [("content-type", "application/json"), (SESSION_ID, session_id), *more]
         body = msgspec.json.encode({"clientToken": str(uuid.uuid4())})
         response = await self._send(_Sending(self._path_of(agent, "stopruntimesession"), headers, [], body))
         if response.status != 200:

@@ -12,6 +12,8 @@ from doorward.model.verdicts import Verdict
 SESSION_ID = "x-amzn-bedrock-agentcore-runtime-session-id"
 USER_ID = "x-amzn-bedrock-agentcore-runtime-user-id"
 TURN_TOKEN = "x-amzn-bedrock-agentcore-runtime-custom-turn-token"  # noqa: S105 - the name of a header
+# On StopRuntimeSession: also erase what is kept of the session. AgentCore itself passes custom headers on to the agent.
+FORGET = "x-amzn-bedrock-agentcore-runtime-custom-forget"
 REQUEST_ID = "x-amzn-bedrock-agentcore-runtime-request-id"
 
 

@@ -40,6 +40,7 @@ from doorward.identity.sigv4 import Credentials
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.settings import Settings
 from doorward.services.budget import Budget, budget_of, load_prices
+from doorward.services.chat.forgetting import Forgetting
 from doorward.services.chat.service import ChatService, chat_options
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
@@ -96,6 +97,7 @@ class GatewayHouse:
         self._sessions: BrowserSessions = browser_sessions(settings, stores, self.who, http)
         self._knock = Knock(settings.agent.url, settings.agent, credentials=_credentials(settings), clock=time.time)
         self._chat: ChatService | None = None
+        self._forgetting: Forgetting | None = None
         prices = load_prices(PRICES)
         self.budget: Budget | None = budget_of(settings.budget, prices, settings.agent.model)
         if self.budget is not None and settings.agent.model != "rehearsal" and not prices.of(settings.agent.model):
@@ -155,6 +157,8 @@ class GatewayHouse:
     async def close(self) -> None:
         """Close the way to the agent."""
         await self.close_turns()
+        if self._forgetting is not None:
+            await self._forgetting.close()
         await self._knock.close()
         await self.who.close()
 
@@ -205,7 +209,9 @@ class GatewayHouse:
             turns_per_user=settings.front_door.concurrent_turns,
         )
         options = replace(options, budget=self.budget)
-        self._chat = ChatService(stores.turns, stores.conversations, self._invoker(), options, time.time)
+        invoker = self._invoker()
+        self._chat = ChatService(stores.turns, stores.conversations, invoker, options, time.time)
+        self._forgetting = Forgetting(stores.forgotten, invoker, options.agent_arn, time.time)
         history = ConversationsService(stores.conversations)
         bounds = settings.front_door
         return [

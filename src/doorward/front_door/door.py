@@ -18,7 +18,6 @@ from doorward.front_door.csrf import Csrf
 from doorward.front_door.host import Host
 from doorward.front_door.known_bad_inputs import KnownBadInputs
 from doorward.front_door.known_route import KnownRoute
-from doorward.http.limiter import CountingGate, RateLimiter
 from doorward.front_door.origins import Origins
 from doorward.front_door.path import Path
 from doorward.front_door.query import Query
@@ -29,6 +28,7 @@ from doorward.front_door.user_limits import UserLimits
 from doorward.front_door.visit import Visit
 from doorward.front_door.where import where
 from doorward.http.asgi import Receive, Scope, Send
+from doorward.http.limiter import CountingGate, RateLimiter
 from doorward.http.request import ClientGone
 from doorward.http.response import Response, problem, problem_of
 from doorward.http.routes import Route, RouteTable

@@ -5,9 +5,9 @@ import re
 import structlog
 
 from doorward.errors import StoreUnavailable
-from doorward.http.limiter import RateLimiter
 from doorward.front_door.visit import Visit
 from doorward.http.addresses import bucket
+from doorward.http.limiter import RateLimiter
 from doorward.model.ledger import LedgerEntry
 from doorward.model.settings import FrontDoorSettings
 from doorward.model.verdicts import Allow, Deny

@@ -1,4 +1,4 @@
-"""Limits counted in this process: a rate (GCRA) and a number at once. The doors use them; both forget nothing that could
+"""Limits counted in this process: a rate (GCRA) and a number at once. The doors use them. Neither forgets what would
 help the one who is being limited."""
 
 import time

@@ -123,6 +123,14 @@ class TurnResult(Struct, frozen=True, kw_only=True):
     spent: Spent | None = None
 
 
+class Forgotten(Struct, frozen=True, kw_only=True):
+    """A deleted conversation of this user, whose state the agent has still to forget."""
+
+    issuer: str
+    subject: str
+    session_id: str
+
+
 class DayUsage(Struct, frozen=True, kw_only=True):
     """What one user spent on one UTC day (``YYYY-MM-DD``)."""
 

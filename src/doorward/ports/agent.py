@@ -26,6 +26,10 @@ class Agent(Protocol):
         the `user_id` and a turn token of that session, as for `invoke`."""
         ...
 
+    async def forget(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> None:
+        """Stop that session and erase what is kept of it. Nothing happens when nothing is kept."""
+        ...
+
 
 class Runtime(Protocol):
     """The host of agents behind the agent door. Whoever calls it has been checked. Fails closed."""
@@ -38,6 +42,10 @@ class Runtime(Protocol):
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
         """Cancel what runs in that caller's session; a `TurnIdentity` cancels its own turn alone. False when there was
         nothing."""
+        ...
+
+    async def forget(self, agent: str, caller: Principal, session_id: str) -> None:
+        """Erase what an agent keeps of that caller's session (its checkpoint)."""
         ...
 
     async def ready(self) -> bool:

@@ -11,6 +11,7 @@ from doorward.model.budget import Amount
 from doorward.model.chat import (
     Conversation,
     DayUsage,
+    Forgotten,
     Idempotency,
     Message,
     NewTurn,
@@ -20,6 +21,7 @@ from doorward.model.chat import (
     TurnResult,
     Usage,
 )
+from doorward.model.principals import User
 
 
 class ConversationStore(Protocol):
@@ -37,8 +39,10 @@ class ConversationStore(Protocol):
         """Set the name. `by_user=False` (a name made by a model) changes nothing once the user has named it."""
         ...
 
-    async def delete(self, owner: str, session_id: str) -> bool:
-        """Delete it with its messages, turns and events, in one transaction. False when it was not there.
+    async def delete(self, owner: str, session_id: str, *, user: User | None = None) -> bool:
+        """Delete it with its messages, turns and events, in one transaction. False when it was not there. With its
+        `user`, what the agent keeps of it is noted in the same transaction as to be forgotten (`ForgottenStore`); until
+        it is, no conversation of this id can be begun anew.
 
         Raises `Conflict` (``turn_active``), and deletes nothing, while a turn of that conversation is running: the
         check and the deletion are one transaction.
@@ -57,6 +61,18 @@ class ConversationStore(Protocol):
         ...
 
 
+class ForgottenStore(Protocol):
+    """Deleted conversations whose state the agent has still to forget. Written by `ConversationStore.delete`."""
+
+    async def pending(self, *, limit: int) -> list[Forgotten]:
+        """Some that are still to be forgotten, at most `limit`."""
+        ...
+
+    async def done(self, owner: str, session_id: str) -> None:
+        """The agent has forgotten it."""
+        ...
+
+
 class TurnStore(Protocol):
     """Turns with their numbered event logs. Acknowledged means durable: it survives ``kill -9``."""
 
@@ -64,7 +80,8 @@ class TurnStore(Protocol):
         """In one transaction: make the conversation if it is new, store the message, the turn and its first event.
 
         A session id is a name within its owner: another user's conversation of the same id is another conversation.
-        Raises `Conflict` (``turn_active``) when a turn of that conversation is running.
+        Raises `Conflict` (``conversation_deleting``) while the agent has still to forget a deleted one of the same id,
+        and `Conflict` (``turn_active``) when a turn of that conversation is running.
 
         With `turn.idempotency`, the key is kept in the same transaction. When this owner's key is known already,
         nothing is written and the turn that it began is returned (its id is another one); another body raises

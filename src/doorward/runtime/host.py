@@ -135,6 +135,9 @@ class RuntimeHost:
         )
         return reply(response, call, chunks)
 
+    async def forget(self, agent: str, caller: Principal, session_id: str) -> None:
+        await self._checkpoints.delete(owner_of(caller), agent, session_id)
+
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
         invocation = self._invocations.running(SessionKey(owner_of(caller), agent, session_id))
         # A turn stops itself alone: by the time it asks, the session's next turn may be running.

@@ -71,6 +71,12 @@ class Invoker:
         """Tell the agent's side that nobody waits for this call any longer."""
         await self._agent.stop(errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand))
 
+    async def forget(self, errand: Errand) -> None:
+        """Have the agent's side forget all that it keeps of this session."""
+        await self._agent.forget(
+            errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand)
+        )
+
     def _token(self, errand: Errand) -> Secret:
         identity = TurnIdentity(
             issuer=errand.user.issuer,

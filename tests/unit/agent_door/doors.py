@@ -49,6 +49,7 @@ class CountingRuntime:
     """Answers with `answer`, or raises `error`; remembers who ran what."""
 
     def __init__(self) -> None:
+        self.forgotten: list[tuple[str, Principal, str]] = []
         self.runs: list[tuple[str, Principal, AgentCall]] = []
         self.stops: list[tuple[str, Principal, str]] = []
         self.answer: list[bytes] = [b'{"response":"hi"}']
@@ -81,6 +82,9 @@ class CountingRuntime:
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
         self.stops.append((agent, caller, session_id))
         return True
+
+    async def forget(self, agent: str, caller: Principal, session_id: str) -> None:
+        self.forgotten.append((agent, caller, session_id))
 
     async def ready(self) -> bool:
         return self.is_ready

@@ -29,6 +29,7 @@ from doorward.errors import (
     Forbidden,
     TooManyRequests,
 )
+from doorward.model.principals import TurnIdentity
 from doorward.model.secret import Secret
 from doorward.model.settings import AgentSettings
 
@@ -104,6 +105,23 @@ async def test_stopping_names_session_and_user(tmp_path):
 
         assert [(agent, session) for agent, _, session in house.runtime.stops] == [("hello", SESSION)] * 2
         assert house.runtime.stops[1][1].owner_key == ALICE.key
+
+
+async def test_forgetting_stops_and_erases_that_users_session_and_stopping_erases_nothing(tmp_path):
+    async with world(tmp_path) as house, served(house.workload_door()) as url, knocking(url, house) as knock:
+        token = Secret(house.turn_token())
+        await knock.stop(ARN, SESSION, user_id=ALICE.key, turn_token=token)
+        assert house.runtime.forgotten == []
+
+        await knock.forget(ARN, SESSION, user_id=ALICE.key, turn_token=token)
+
+        [(agent, caller, session)] = house.runtime.forgotten
+        assert (agent, session) == ("hello", SESSION)
+        assert isinstance(caller, TurnIdentity)
+        assert caller.owner_key == ALICE.key
+        with pytest.raises(Forbidden):
+            await knock.forget(ARN, SESSION, user_id="another-user", turn_token=token)
+        assert len(house.runtime.forgotten) == 1
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,8 @@ class RecordingAgent:
 
     async def stop(self, agent: str, session_id: str) -> None: ...
 
+    async def forget(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> None: ...
+
 
 async def sessions_token(session: BrowserSession) -> Secret:
     return Secret(f"token-of-{session.subject}")

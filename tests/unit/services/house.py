@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from doorward.errors import AgentUnreachable
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.budget import Amount
@@ -67,6 +68,8 @@ class ScriptedAgent:
     def __init__(self) -> None:
         self.calls: list[AgentCall] = []
         self.stopped: list[tuple[str, str, str | None]] = []
+        self.forgotten: list[tuple[str, str, str]] = []
+        self.deaf = False
         self.answer: Callable[[AgentCall], Script | BaseException] = lambda _: Script(sse("ok"))
 
     async def invoke(self, call: AgentCall) -> AgentReply:
@@ -85,6 +88,11 @@ class ScriptedAgent:
         self, agent: str, session_id: str, *, user_id: str | None = None, turn_token: Secret | None = None
     ) -> None:
         self.stopped.append((agent, session_id, user_id))
+
+    async def forget(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> None:
+        if self.deaf:
+            raise AgentUnreachable("The agent door cannot be reached.")
+        self.forgotten.append((agent, session_id, user_id))
 
 
 class GuardedTurns:

@@ -47,7 +47,7 @@ class ConversationsService:
         return await self._own(user, session_id)
 
     async def delete(self, user: User, session_id: str) -> None:
-        if not await self._conversations.delete(user.key, session_id):
+        if not await self._conversations.delete(user.key, session_id, user=user):
             raise _not_found()
 
     async def export(self, user: User, session_id: str) -> tuple[Conversation, AsyncIterator[list[Message]]]:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 
 from doorward.errors import Conflict
 from doorward.model.chat import Conversation, Message, MessageStatus, Page
+from doorward.model.principals import User
 from doorward.stores.sqlite.cursors import Cursors, Place
 from doorward.stores.sqlite.database import Row, SqliteDatabase
+from doorward.stores.sqlite.forgotten import remember_to_forget
 from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, MESSAGE_BITS, event_key, message_key
 from doorward.stores.sqlite.words import indexed, matches
 from doorward.stores.sqlite.writer import Transaction
@@ -53,8 +55,8 @@ class SqliteConversations:
     async def rename(self, owner: str, session_id: str, name: str, *, by_user: bool) -> bool:
         return await self._database.submit(_renaming(owner, session_id, name, by_user=by_user))
 
-    async def delete(self, owner: str, session_id: str) -> bool:
-        return await self._database.submit(_deleting(owner, session_id))
+    async def delete(self, owner: str, session_id: str, *, user: User | None = None) -> bool:
+        return await self._database.submit(_deleting(owner, session_id, user))
 
     async def search(self, owner: str, query: str, *, limit: int, cursor: str | None) -> Page[Conversation]:
         place = _NEWEST if cursor is None else self._cursors.read(cursor, "search", owner, query)
@@ -152,7 +154,7 @@ def _renaming(owner: str, session_id: str, name: str, *, by_user: bool) -> Calla
     return rename
 
 
-def _deleting(owner: str, session_id: str) -> Callable[[Transaction], bool]:
+def _deleting(owner: str, session_id: str, user: User | None) -> Callable[[Transaction], bool]:
     def delete(transaction: Transaction) -> bool:
         row = transaction.execute(_GET, (owner, session_id)).fetchone()
         if row is None:
@@ -175,6 +177,8 @@ def _deleting(owner: str, session_id: str) -> Callable[[Transaction], bool]:
         transaction.executemany("DELETE FROM turns WHERE number = ?", numbers)
         transaction.execute("DELETE FROM messages WHERE key BETWEEN ? AND ?", keys)
         transaction.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+        if user is not None:
+            remember_to_forget(transaction, user, session_id)
         return True
 
     return delete

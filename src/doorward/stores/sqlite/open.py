@@ -15,6 +15,7 @@ from doorward.stores.sqlite.checkpoints import SqliteCheckpoints
 from doorward.stores.sqlite.conversations import SqliteConversations
 from doorward.stores.sqlite.cursors import load_cursors
 from doorward.stores.sqlite.database import SqliteDatabase, Tuning
+from doorward.stores.sqlite.forgotten import SqliteForgotten
 from doorward.stores.sqlite.grants import SqliteGrants
 from doorward.stores.sqlite.ledger import SqliteLedger
 from doorward.stores.sqlite.migrate import MIGRATIONS
@@ -29,6 +30,7 @@ class GatewayStores(Struct, frozen=True, kw_only=True):
 
     database: SqliteDatabase
     conversations: SqliteConversations
+    forgotten: SqliteForgotten
     turns: SqliteTurns
     usage: SqliteUsage
     ledger: SqliteLedger
@@ -61,6 +63,7 @@ def open_gateway(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
     return GatewayStores(
         database=database,
         conversations=SqliteConversations(database, load_cursors(database)),
+        forgotten=SqliteForgotten(database),
         turns=SqliteTurns(database),
         usage=SqliteUsage(database),
         ledger=SqliteLedger(database),

@@ -15,6 +15,7 @@ from doorward.model.budget import Amount, Spent
 from doorward.model.chat import Idempotency, MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
 from doorward.stores.sqlite.budgets import check_budget, set_aside, settle
 from doorward.stores.sqlite.database import Row, SqliteDatabase
+from doorward.stores.sqlite.forgotten import refuse_forgotten
 from doorward.stores.sqlite.idempotency import Query, keep_key, turn_of_key
 from doorward.stores.sqlite.interrupted import RUN_ERROR, answer_so_far
 from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, event_key, message_key
@@ -158,6 +159,7 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
     if conversation:
         execute(_TOUCH, (turn.at, position, conversation))
     else:
+        refuse_forgotten(transaction, turn.owner, turn.session_id)
         new = (turn.owner, turn.session_id, turn.conversation_name, turn.at, turn.at)
         conversation = execute(_NEW_CONVERSATION, new).lastrowid or 0
     try:

@@ -1,0 +1,73 @@
+"""Tells the agent's side to forget deleted conversations. Runs beside the chat service, which has the way to the agent.
+
+History only writes down what is to be forgotten, in the transaction that deletes; it has no way to an agent.
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from doorward.errors import DoorwardError
+from doorward.model.chat import Forgotten
+from doorward.model.principals import User
+from doorward.ports.clock import Clock
+from doorward.ports.conversations import ForgottenStore
+from doorward.services.identifiers import sortable_id
+from doorward.services.invocation import Errand, Invoker
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 0.5
+AFTER_A_FAILURE = 5.0
+BATCH = 32
+
+
+class Forgetting:
+    """Works off what is pending, now and whenever something is added. Make it inside the event loop; `close` it."""
+
+    def __init__(self, store: ForgottenStore, invoker: Invoker, agent_arn: str, clock: Clock) -> None:
+        self._store = store
+        self._invoker = invoker
+        self._agent = agent_arn
+        self._clock = clock
+        self._closing = asyncio.Event()
+        self._task = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop. What is pending stays so, for the next start."""
+        self._closing.set()
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _work(self) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(await self._one_round()):
+                    await self._closing.wait()
+
+    async def _one_round(self) -> float:
+        """Forget what is pending; the seconds until the next look."""
+        try:
+            pending = await self._store.pending(limit=BATCH)
+            for item in pending:
+                await self._forget(item)
+        except DoorwardError as error:
+            log.warning("agent_did_not_forget", code=error.code)
+            return AFTER_A_FAILURE
+        return 0.0 if len(pending) == BATCH else LOOK_EVERY
+
+    async def _forget(self, item: Forgotten) -> None:
+        user = User(issuer=item.issuer, subject=item.subject, username="")
+        turn_id = sortable_id(self._clock())
+        errand = Errand(
+            user=user,
+            agent=self._agent,
+            session_id=item.session_id,
+            turn_id=turn_id,
+            payload={},
+            request_id=turn_id,
+        )
+        await self._invoker.forget(errand)
+        await self._store.done(user.key, item.session_id)

@@ -1,0 +1,57 @@
+"""The agent's side forgets what a user deletes, also when it could not be reached at first."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from tests.unit.services.house import AGENT, ANNA, House, opened
+
+from doorward.services.chat import forgetting
+from doorward.services.chat.forgetting import Forgetting
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def working(house: House) -> AsyncIterator[None]:
+    worker = Forgetting(house.stores.forgotten, house.invoker, AGENT, time.time)
+    try:
+        yield
+    finally:
+        await worker.close()
+
+
+async def until_nothing_is_pending(house: House) -> None:
+    async with asyncio.timeout(10):
+        while await house.stores.forgotten.pending(limit=1):  # noqa: ASYNC110  bounded; the store is what is watched
+            await asyncio.sleep(0.01)
+
+
+async def deleted(house: House) -> str:
+    started = await house.chat.start(ANNA, "my name is Ada", session_id=None, request_id="r")
+    await house.chat.answer(ANNA, started.turn_id)
+    await house.conversations.delete(ANNA, started.session_id)
+    return started.session_id
+
+
+async def test_the_agent_is_told_in_the_name_of_the_user(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house, working(house):
+        session_id = await deleted(house)
+        await until_nothing_is_pending(house)
+        assert house.agent.forgotten == [(AGENT, session_id, ANNA.key)]
+
+
+async def test_what_could_not_be_told_is_told_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "AFTER_A_FAILURE", 0.01)
+    async with opened(tmp_path) as house:
+        house.agent.deaf = True
+        session_id = await deleted(house)
+        async with working(house):
+            await asyncio.sleep(0)
+            assert await house.stores.forgotten.pending(limit=1)
+            house.agent.deaf = False
+            await until_nothing_is_pending(house)
+        assert house.agent.forgotten == [(AGENT, session_id, ANNA.key)]
