@@ -15,7 +15,7 @@ from doorward.compose.house import Places
 from doorward.compose.occupied import occupied
 from doorward.compose.settings import decode_secret, encode_secret
 from doorward.compose.supervisor import EXIT_CONFIGURATION
-from doorward.errors import ConfigurationError
+from doorward.errors import ConfigurationError, DoorwardError
 from doorward.model.chat import JsonObject
 from doorward.model.settings import Settings, TelemetrySettings
 from doorward.telemetry import traces
@@ -46,9 +46,9 @@ def run(name: str, settings: Settings, listeners: Listeners, say: Say, *, watch_
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
             runner.run(_until_signal(main, settings, listeners, say, watch_stdin))
-    except ConfigurationError as error:
+    except DoorwardError as error:
         sys.stderr.write(f"doorward {name}: {error.message} [{error.code}]\n")
-        return EXIT_CONFIGURATION
+        return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1
     return 0
 
 

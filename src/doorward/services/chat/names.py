@@ -61,7 +61,8 @@ def _cut(text: str, length: int) -> str:
 
 
 class Naming(Struct, frozen=True, kw_only=True):
-    """A conversation that has its first answer. `new` is False when it may have older turns."""
+    """A conversation that has its first answer. `new` is False when it may have older turns; `message` and `answer` are
+    cut to `EXCERPT` characters, so that what waits takes little room."""
 
     user: User
     session_id: str
@@ -127,7 +128,7 @@ class ModelNames:
                 # A session of its own: nothing of a conversation's state is touched for its name.
                 session_id=str(uuid.uuid4()),
                 turn_id=naming.turn_id,
-                payload={"prompt": naming.message[:EXCERPT], "answer": naming.answer[:EXCERPT]},
+                payload={"prompt": naming.message, "answer": naming.answer},
                 request_id=naming.request_id,
                 accept="application/json",
             )

@@ -4,7 +4,6 @@ Called by the front door's handlers. Refuses what is not the caller's with `NotF
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Literal
 
@@ -22,7 +21,7 @@ from doorward.services.budget import Budget
 from doorward.services.chat import agui
 from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
-from doorward.services.chat.names import ModelNames, Naming, first_name
+from doorward.services.chat.names import EXCERPT, ModelNames, Naming, first_name
 from doorward.services.chat.places import LineOptions, Places
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
 from doorward.services.identifiers import session_id_or_new, sortable_id
@@ -326,10 +325,15 @@ class ChatService:
     async def _finish_later(self, result: TurnResult) -> None:
         for delay in RETRIES:
             await asyncio.sleep(delay)
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 await self._turns.finish(result)
-                log.info("turn_closed_late", turn=result.turn_id)
+            except StoreUnavailable:
+                continue
+            except DoorwardError as error:  # it was deleted meanwhile, or can never be written
+                log.warning("turn_left_open", turn=result.turn_id, code=error.code)
                 return
+            log.info("turn_closed_late", turn=result.turn_id)
+            return
         log.error("turn_left_open", turn=result.turn_id)
 
     def _chore(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -358,7 +362,7 @@ def _naming(run: TurnRun, outcome: Outcome, *, new: bool) -> Naming:
         session_id=job.new.session_id,
         turn_id=job.new.turn_id,
         request_id=job.new.request_id,
-        message=job.new.message,
-        answer=outcome.content,
+        message=job.new.message[:EXCERPT],
+        answer=outcome.content[:EXCERPT],
         new=new,
     )
