@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.journey.house import House, running_house
+from tests.journey.talking import eventually
 
 
 def run(*arguments: str, given: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -137,3 +139,19 @@ def test_the_first_start_says_the_passwords_and_later_ones_where_they_are(tmp_pa
         assert len(house.said()) > len(first)
         assert all(house.said().count(user["password"]) == 1 for user in house.ready["users"])
         assert f"password in {house.data / 'first-users.json'}" in house.said()
+
+
+def test_a_disabled_user_is_out_at_once_whatever_they_still_hold(tmp_path: Path) -> None:
+    """AP-SES-07"""
+    with running_house(tmp_path / "house") as house, house.client() as client:
+        bearer = house.bearer()
+        assert client.get("/api/me", headers=bearer).status_code == 200
+        name = house.ready["users"][0]["username"]
+        assert run("user", "disable", name, "--data", str(house.data)).returncode == 0
+        refused = eventually(lambda: gone(client.get("/api/me", headers=bearer)), seconds=5)
+        assert refused.json()["code"] == "account_disabled"
+        assert client.get("/api/me", headers=house.bearer(1)).status_code == 200
+
+
+def gone(answer: httpx2.Response) -> httpx2.Response | None:
+    return answer if answer.status_code == 401 else None

@@ -20,7 +20,9 @@ from doorward.identity.keys_source import HttpKeySource, KeyAges, KeySource, Sta
 from doorward.identity.tokens import IdTokenVerifier, UserTokenVerifier
 from doorward.model.secret import Secret
 from doorward.model.settings import Settings
+from doorward.ports.identity import TokenVerifier
 from doorward.sign_in.accounts import Accounts
+from doorward.sign_in.enabled import EnabledAccounts
 from doorward.sign_in.metadata import configuration
 from doorward.sign_in.passwords import Passwords
 from doorward.sign_in.routes import SignIn, routes
@@ -32,7 +34,7 @@ class Issuing(Struct, frozen=True, kw_only=True):
     """How users' tokens are verified, where their issuer is found, and the embedded sign-in's own parts, if it runs."""
 
     issuer: str
-    verifier: UserTokenVerifier
+    verifier: TokenVerifier
     id_tokens: IdTokenVerifier
     keys: KeySource
     discover: Discover
@@ -51,9 +53,11 @@ class Issuing(Struct, frozen=True, kw_only=True):
 def issuing(settings: Settings, stores: GatewayStores, http: aiohttp.ClientSession) -> Issuing:
     """The parts that the configuration asks for."""
     keys: KeySource
+    verifier: TokenVerifier
     if is_embedded(settings):
         embedded = embedded_sign_in(settings, stores)
         keys = StaticKeySource(load_or_create_sign_in_keys(Places(settings).keys))
+        verifier = EnabledAccounts(user_tokens(settings, keys), stores.accounts, time.time)
         metadata = msgspec.convert(configuration(issuer(settings)), ProviderMetadata)
 
         async def discover() -> ProviderMetadata:
@@ -62,12 +66,13 @@ def issuing(settings: Settings, stores: GatewayStores, http: aiohttp.ClientSessi
         embedded = None
         fetch = HttpFetch(http)
         keys = issuer_keys(settings, fetch)
+        verifier = user_tokens(settings, keys)
         discover = CachedDiscovery(issuer(settings), fetch, time.time).metadata
     own_client = settings.sign_in.client_id
     rules = rules_of(settings.sign_in, issuer=issuer(settings), clients=frozenset({own_client}))
     return Issuing(
         issuer=issuer(settings),
-        verifier=user_tokens(settings, keys),
+        verifier=verifier,
         id_tokens=IdTokenVerifier(rules, own_client, keys, time.time),
         keys=keys,
         discover=discover,

@@ -33,7 +33,8 @@ def invoke(payload):
 
 app.run(host="127.0.0.1", port=int(sys.argv[1]))
 """
-CHAT = Chat(path="/chat", prompt_field="prompt", canary=CANARY, session_field="")
+SLOW = "tell me a long story"
+CHAT = Chat(path="/chat", prompt_field="prompt", canary=CANARY, session_field="", slow_prompt=SLOW)
 
 
 async def trusting_agent(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +47,8 @@ async def trusting_agent(scope: Scope, receive: Receive, send: Send) -> None:
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
+    if SLOW.encode() in body:
+        await asyncio.sleep(1.0)  # an answer that takes its time
     authorized = any(name == b"authorization" and value.startswith(b"Bearer ") for name, value in scope["headers"])
     status, text = (200, CANARY) if authorized else (401, "who are you?")
     headers = [(b"content-type", b"application/json")]
