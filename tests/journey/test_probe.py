@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.journey.house import running_house
+from tests.journey.test_command_line import run
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
 
@@ -121,9 +122,14 @@ password = "{users[0]["password"]}"
 """,
             encoding="utf-8",
         )
-        done = _probe("--target", "probe.toml", "--only", "AP-BYP-01", "--only", "AP-JWT-01", folder=tmp_path)
+        only = ("--only", "AP-BYP-01", "--only", "AP-JWT-01")
+        done = _probe("--target", "probe.toml", *only, "--data", str(house.data), folder=tmp_path)
+        listed = run("audit", "list", "--limit", "1000", "--data", str(house.data)).stdout
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("+ blocked") == 2
+    assert [line.split()[3:] for line in listed.splitlines() if "  probe  " in line] == [
+        ["probe", "allow", "operator", "probe", "mine", "operator"]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from doorward.cli.options import data_options, loaded_from
+from doorward.compose.auditing import note_probe
 from doorward.compose.claiming import claim, key_place, operator_key
 from doorward.compose.expecting import expectation
 from doorward.compose.probing import PATTERNS, Watching, chosen, probe_patterns, probe_targets
@@ -73,7 +74,10 @@ async def _probed(options: dict[str, Any], attacks: Sequence[Attack], place: Pat
     if not options["files"]:
         return await probe_patterns(options["patterns"] or PATTERNS, attacks, watching)
     targets = [target for file in options["files"] for target in read_targets(file)]
-    return await probe_targets(targets, attacks, watching, key=operator_key(place))
+    settings = loaded_from(options).settings
+    return await probe_targets(
+        targets, attacks, watching, key=operator_key(place), record=lambda name: note_probe(settings, name)
+    )
 
 
 def _say_row(row: Row) -> None:

@@ -1,5 +1,6 @@
 """The ledger for the command line: both chains of a house, listed and verified."""
 
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -63,16 +64,36 @@ async def append(settings: Settings, entry: LedgerEntry) -> None:
         gateway.close()
 
 
+async def note_probe(settings: Settings, target: str) -> None:
+    """An operator is about to attack this target: an entry in the ledger of the house here, where there is one."""
+    if not _has_ledger(settings):
+        return
+    entry = LedgerEntry(
+        door=SELF_TEST_DOOR,
+        verdict="allow",
+        code="operator",
+        principal="operator",
+        action="probe",
+        resource=target,
+        at=time.time(),
+    )
+    await append(settings, entry)
+
+
 def last_self_test(settings: Settings) -> LedgerEntry | None:
     """What the newest self-test wrote, if it is not buried under more entries than are worth reading."""
-    store = Path(settings.data).absolute() / "gateway.db"
-    if not store.exists():
+    if not _has_ledger(settings):
         return None
-    gateway = open_gateway(store)
+    gateway = open_gateway(Places(settings).gateway_store)
     try:
         return gateway.ledger.last_of(SELF_TEST_DOOR)
     finally:
         gateway.close()
+
+
+def _has_ledger(settings: Settings) -> bool:
+    """Whether there is a house in this data folder. Looks without making the folder."""
+    return (Path(settings.data).absolute() / "gateway.db").exists()
 
 
 async def _all(ledger: Ledger) -> AsyncIterator[ChainedEntry]:

@@ -1,7 +1,7 @@
 """`doorward probe`: which attacks, on which targets, within which bounds."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
@@ -46,10 +46,18 @@ async def probe_patterns(patterns: Sequence[str], attacks: Sequence[Attack], wat
 
 
 async def probe_targets(
-    targets: Sequence[Target], attacks: Sequence[Attack], watching: Watching, *, key: Ed25519PrivateKey | None
+    targets: Sequence[Target],
+    attacks: Sequence[Attack],
+    watching: Watching,
+    *,
+    key: Ed25519PrivateKey | None,
+    record: Callable[[str], Awaitable[None]],
 ) -> list[Report]:
-    """Attack running deployments. `ConfigurationError` (``ownership_unproven``), before any attack on any of them, when
-    a host is not loopback and not proven to be the operator's."""
+    """Attack running deployments; `record` is told each target's name before its first attack.
+
+    `ConfigurationError` (``ownership_unproven``), before any attack on any of them, when a host is not loopback and not
+    proven to be the operator's.
+    """
     names = [target.name for target in targets]
     if len(set(names)) != len(names):
         raise ConfigurationError("Two targets have the same name.", code="invalid_setting")
@@ -59,5 +67,6 @@ async def probe_targets(
     for target in targets:
         watching.target(f"Attacking {target.name}.")
         bounds = await require_ownership(target, key, now=time.time())
+        await record(target.name)
         reports.append(await run(target, attacks, bounds, watching.row))
     return reports
