@@ -34,7 +34,3 @@ class Visit(Request):
     def principal(self) -> str:
         """Who knocks, as the ledger names them: the user's key, empty before authentication."""
         return self.user_key
-
-    def wants_stream(self) -> bool:
-        """Whether the client asks for server-sent events."""
-        return "text/event-stream" in self.headers.get("accept", "")

@@ -92,6 +92,11 @@ class Request:
             raise InvalidInput("A query parameter is given twice.", code="duplicate_parameter")
         return found
 
+    def wants_stream(self) -> bool:
+        """Whether Accept names ``text/event-stream`` (RFC 9110 section 12.5.1), written in lower case."""
+        parts = self.headers.get("accept", "").split(",")
+        return any(part.partition(";")[0].strip() == "text/event-stream" for part in parts)
+
     async def read_body(self, *, limit: int, timeout: float) -> bytes:
         """The whole body: at most `limit` bytes (`BodyTooLarge`) within `timeout` seconds (`BodyTimeout`)."""
         message = await self._next(timeout)

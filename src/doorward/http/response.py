@@ -40,11 +40,6 @@ def json_response(value: object, *, status: int = 200, headers: Iterable[tuple[b
     )
 
 
-def text_response(text: str, *, status: int = 200, media_type: str = "text/plain; charset=utf-8") -> Response:
-    """`text` in UTF-8."""
-    return Response(status=status, headers=[(b"content-type", media_type.encode())], body=text.encode())
-
-
 def redirect(location: str, *, status: int = 303, headers: Iterable[tuple[bytes, bytes]] = ()) -> Response:
     """Send the browser on. The caller has made sure that `location` is one of ours."""
     return Response(status=status, headers=[(b"location", location.encode("ascii")), *headers])

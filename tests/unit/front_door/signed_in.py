@@ -21,7 +21,7 @@ from doorward.front_door.browser_session import BrowserSessions, SessionOptions
 from doorward.front_door.browser_session_http import form_poster
 from doorward.front_door.browser_session_provider import Provider
 from doorward.http.request import Request
-from doorward.http.response import Response, text_response
+from doorward.http.response import Response
 from doorward.http.routes import Access, Route
 from doorward.identity.claims import TokenRules
 from doorward.identity.discovery import CachedDiscovery
@@ -105,7 +105,7 @@ class World:
     async def _show_token(self, request: Request) -> Response:
         token = await self.sessions.real.access_token(request.session)
         self.access_tokens.append(token.reveal())
-        return text_response("ok")
+        return Response(body=b"ok")
 
 
 class Late:
@@ -118,7 +118,7 @@ class Late:
 
 
 async def _home(_: Request) -> Response:
-    return text_response("home")
+    return Response(body=b"home")
 
 
 class Form(HTMLParser):

@@ -5,7 +5,7 @@ The turn is stored and runs on its own: a client that goes away does not stop it
 
 import msgspec
 
-from doorward.front_door.api.parameters import caller, idempotency_key, wants_stream
+from doorward.front_door.api.parameters import caller, idempotency_key
 from doorward.front_door.api.shapes import ChatAnswer, turn_request
 from doorward.front_door.api.turn_stream import stream
 from doorward.http.request import Request
@@ -30,7 +30,7 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
         )
         # On the request, not on the response: a problem carries them too, so that a failed turn can be looked up.
         request.response_headers.extend(turn_headers(started))
-        if wants_stream(request):
+        if request.wants_stream():
             return event_stream(stream(await chat.events(user, started.turn_id, after=0)))
         answer = await chat.answer(user, started.turn_id)
         return json_response(ChatAnswer(response=answer.response, session_id=answer.session_id, turn_id=answer.turn_id))

@@ -107,10 +107,3 @@ def idempotency_key(request: Request) -> str | None:
     if len(key) > MAX_KEY or not _VISIBLE.fullmatch(key):
         raise InvalidInput("Idempotency-Key has 1 to 255 visible ASCII characters.", code="invalid_idempotency_key")
     return key
-
-
-def wants_stream(request: Request) -> bool:
-    """Whether Accept names ``text/event-stream`` (RFC 9110 section 12.5.1), written in lower case: what counts as a
-    stream here must count as one for the limit of open streams too."""
-    parts = request.headers.get("accept", "").split(",")
-    return any(part.partition(";")[0].strip() == "text/event-stream" for part in parts)

@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 from doorward.errors import AgentFailed, Unauthenticated
-from doorward.front_door.api.parameters import wants_stream
 from doorward.front_door.api.shapes import prompt_request
 from doorward.http.request import Request
 from doorward.http.response import Problem, Response, close_chunks, event_stream
@@ -46,7 +45,7 @@ def pass_through_routes(options: PassThrough) -> list[Route]:
                 agent=options.arn,
                 session_id=session_id,
                 payload=msgspec.json.encode({"prompt": request.body.prompt}),
-                accept="text/event-stream" if wants_stream(request) else "application/json",
+                accept="text/event-stream" if request.wants_stream() else "application/json",
                 bearer=await _own_token(request, options.access_token),
                 request_id=request.id,
             )
