@@ -28,8 +28,9 @@ $(TESTS): $(SETUP)
 	sh tests/install-programs.sh
 	@rm -f $(VENV)/.tests-* && touch $@
 
-test: $(TESTS) ## install what the tests need and run them (ARGS="-k name")
-	$(BIN)/python -m pytest $(ARGS)
+# Most of a test is waiting for processes, so that there are more runners than cores; a module's tests stay together.
+test: $(TESTS) ## install what the tests need and run them (ARGS="-k name" for some, one after the other)
+	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 4 --dist loadscope)
 
 check: $(TESTS) ## lint, types, layers, budgets
 	$(BIN)/ruff check .

@@ -195,7 +195,10 @@ def test_the_cache_is_bounded_and_forgets_the_least_recently_used() -> None:
         {"style": "cognito", "clients": frozenset()},
         {"id_tokens": True, "clients": frozenset()},
     ],
-    ids=str,
+    # Sets have no order: what is written out must be the same in every process of a run.
+    ids=lambda changes: ",".join(
+        f"{name}={sorted(x) if isinstance(x, frozenset) else x}" for name, x in changes.items()
+    ),
 )
 def test_unsafe_rules_are_refused_at_start(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
