@@ -25,6 +25,7 @@ def browser_session(
         refresh_token=None,
         created_at=1.0,
         expires_at=expires_at,
+        tenant="acme",
     )
 
 

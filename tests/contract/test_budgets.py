@@ -1,14 +1,16 @@
 """The contract of budgets: set aside with `TurnStore.begin`, settled with `finish`, shown by `UsageStore.used`."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
 
-from doorward.errors import Conflict, TooManyRequests
-from doorward.model.budget import Amount, Reservation, Spent
+from doorward.errors import Conflict, StoreUnavailable, TooManyRequests
+from doorward.model.budget import EVERYBODY, Amount, Reservation, Share, Spent
 from doorward.model.chat import Idempotency, Turn, TurnStatus, Usage
-from doorward.stores.sqlite.open import GatewayStores
+from doorward.stores.sqlite.open import GatewayStores, RuntimeStores
 
 pytestmark = pytest.mark.anyio
 
@@ -19,9 +21,17 @@ ENDS = 86400.0
 def aside(
     tokens: int = 10, money: int = 0, *, user: Amount | None = None, total: Amount | None = None, day: str = DAY
 ) -> Reservation:
-    return Reservation(
-        amount=Amount(tokens, money), day=day, ends_at=ENDS, user_limit=user or Amount(), total_limit=total or Amount()
-    )
+    shares = (Share(ANNA, user or Amount()), Share("tenant:t", Amount()), Share(EVERYBODY, total or Amount()))
+    return Reservation(amount=Amount(tokens, money), day=day, ends_at=ENDS, shares=shares)
+
+
+def shared(owner: str, tenant: str, *, limit: Amount, tokens: int = 10) -> Reservation:
+    shares = (Share(owner, Amount()), Share(tenant, limit), Share(EVERYBODY, Amount()))
+    return Reservation(amount=Amount(tokens), day=DAY, ends_at=ENDS, shares=shares)
+
+
+def shares_of(owner: str, total: Amount) -> tuple[Share, ...]:
+    return (Share(owner, Amount()), Share(EVERYBODY, total))
 
 
 async def used(gateway: GatewayStores, owner: str = ANNA, day: str = DAY) -> Amount:
@@ -49,8 +59,10 @@ async def test_the_limit_of_all_users_together_holds_across_them(gateway: Gatewa
     total = Amount(55)
     results = await asyncio.gather(
         *(
-            gateway.turns.begin(new_turn(f"s{n}", owner=(ANNA, BORIS)[n % 2], reservation=aside(total=total)))
-            for n in range(50)
+            gateway.turns.begin(
+                new_turn(f"s{n}", owner=owner, reservation=replace(aside(total=total), shares=shares_of(owner, total)))
+            )
+            for n, owner in enumerate((ANNA, BORIS) * 25)
         ),
         return_exceptions=True,
     )
@@ -81,7 +93,8 @@ async def test_a_turn_may_cost_more_than_was_set_aside_and_then_the_next_one_doe
     with pytest.raises(TooManyRequests):
         await gateway.turns.begin(new_turn(reservation=aside(user=Amount(20))))
     await gateway.turns.begin(new_turn(reservation=aside(user=Amount(20), day="1970-01-02")))
-    await gateway.turns.begin(new_turn(owner=BORIS, reservation=aside(user=Amount(20))))
+    mine = replace(aside(), shares=(Share(BORIS, Amount(20)), Share(EVERYBODY, Amount())))
+    await gateway.turns.begin(new_turn(owner=BORIS, reservation=mine))
 
 
 @pytest.mark.parametrize(
@@ -136,3 +149,70 @@ async def test_a_known_key_costs_nothing_more_and_is_answered_on_an_empty_budget
     assert await used(gateway) == Amount(10)
     with pytest.raises(TooManyRequests):
         await gateway.turns.begin(new_turn("three", reservation=whole))
+
+
+async def test_a_tenant_shares_one_budget_and_no_other_tenant_feels_it(gateway: GatewayStores) -> None:
+    """AP-LIM-02: users of one tenant race for its last; turns and charges of their own count in the same account."""
+    budgets, limit = gateway.budgets, Amount(55)
+    results = await asyncio.gather(
+        *(
+            budgets.reserve(f"c{n}", shared(owner, "tenant:a", limit=limit), at=1000.0)
+            if n % 2
+            else gateway.turns.begin(new_turn(f"s{n}", reservation=shared(owner, "tenant:a", limit=limit)))
+            for n, owner in enumerate((ANNA, BORIS) * 25)
+        ),
+        return_exceptions=True,
+    )
+
+    refused = [result for result in results if isinstance(result, TooManyRequests)]
+    assert len(refused) == 45
+    assert await budgets.used("tenant:a", day=DAY) == Amount(50)
+    await budgets.reserve("other", shared(ANNA, "tenant:b", limit=limit), at=1000.0)
+
+
+async def test_a_charge_of_its_own_is_settled_once(gateway: GatewayStores) -> None:
+    budgets = gateway.budgets
+    await budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+    await budgets.settle("one", Spent(amount=Amount(3, 7)))
+    await budgets.settle("one", Spent(amount=Amount(3, 7)))
+    await budgets.settle("unknown", Spent(amount=Amount(3, 7)))
+
+    assert [await budgets.used(account, day=DAY) for account in (ANNA, "tenant:a", EVERYBODY)] == [Amount(3, 7)] * 3
+
+
+async def test_what_a_dead_process_had_set_aside_for_no_turn_is_spent(gateway: GatewayStores) -> None:
+    """Nobody knows what it cost. A turn that runs is left alone: its end settles it."""
+    turn = new_turn(reservation=shared(ANNA, "tenant:a", limit=Amount(99)))
+    await gateway.turns.begin(turn)
+    await gateway.budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(99)), at=1000.0)
+
+    assert await gateway.budgets.settle_lost() == 1
+    assert await gateway.budgets.settle_lost() == 0
+    await gateway.budgets.settle("one", Spent(amount=Amount()))
+    await gateway.turns.finish(result_of(turn, spent=Spent(amount=Amount(1))))
+    assert await used(gateway) == Amount(11)
+
+
+async def test_the_runtime_keeps_budgets_over_a_restart(
+    runtime: RuntimeStores, reopen_runtime: Callable[[], RuntimeStores]
+) -> None:
+    await runtime.budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+    await runtime.budgets.reserve("two", shared(BORIS, "tenant:a", limit=Amount(20)), at=1000.0)
+    with pytest.raises(TooManyRequests):
+        await runtime.budgets.reserve("three", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+    await runtime.budgets.settle("two", Spent(amount=Amount(4)))
+    await asyncio.to_thread(runtime.close)
+
+    again = reopen_runtime()
+    try:
+        assert await again.budgets.settle_lost() == 1
+        assert await again.budgets.used("tenant:a", day=DAY) == Amount(14)
+    finally:
+        await asyncio.to_thread(again.close)
+
+
+async def test_a_store_that_is_down_lets_nothing_be_reserved(gateway: GatewayStores) -> None:
+    """AP-LIM-03: closed."""
+    await asyncio.to_thread(gateway.close)
+    with pytest.raises(StoreUnavailable):
+        await gateway.budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)

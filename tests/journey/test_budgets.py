@@ -2,10 +2,13 @@
 
 import os
 import signal
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
+import pytest
 
 from tests.journey.house import House, free_port, running_house
 from tests.journey.talking import eventually
@@ -61,6 +64,43 @@ def test_many_messages_for_the_last_of_a_budget(tmp_path: Path) -> None:
             assert asked.exception() is not None
         eventually(lambda: again.pid("gateway") and answers(again), seconds=30)
         assert tokens_left(again, mine) > before - 4000
+
+
+@pytest.mark.parametrize("pattern", ["two-doors", "front-door", "direct"])
+def test_the_last_of_a_budget_is_spent_once_on_every_other_route(tmp_path: Path, pattern: str) -> None:
+    """AP-LIM-02, AP-BYP-09: in `front-door`, half of them walk around the front door, and share the same budget."""
+    with running_house(tmp_path, "--pattern", pattern, config=CONFIG) as house:
+        mine, others = house.bearer(0), house.bearer(1)
+        runs = house.runs()
+
+        def send(number: int, headers: dict[str, str] = mine) -> tuple[int, str, int]:
+            around = pattern == "direct" or (pattern == "front-door" and number % 2 == 1)
+            answer = at_the_agent(house, headers) if around else at_the_front(house, headers, pattern)
+            wait = int(answer.headers.get("retry-after", 0))
+            return answer.status_code, answer.json()["code"] if answer.status_code != 200 else "", wait
+
+        with ThreadPoolExecutor(50) as pool:
+            sent = list(pool.map(send, range(50)))
+        refused = [(code, 0 < wait <= 86400) for status, code, wait in sent if status == 429]
+        assert [status for status, _, _ in sent].count(200) == 2
+        assert refused == [("budget_exhausted", True)] * 48
+        assert house.runs() == runs + 2
+        # What they did not use is there again, and others have their own.
+        assert send(0)[0] == 200
+        assert send(1, others)[0] == 200
+
+
+def at_the_front(house: House, headers: dict[str, str], pattern: str) -> httpx2.Response:
+    body = {"message" if pattern == "two-doors" else "prompt": "please wait 2 seconds"}
+    with house.client() as client:
+        return client.post("/chat", json=body, headers=headers)
+
+
+def at_the_agent(house: House, headers: dict[str, str]) -> httpx2.Response:
+    session = {"x-amzn-bedrock-agentcore-runtime-session-id": str(uuid.uuid4()), "accept": "text/event-stream"}
+    url = f"{house.ready['agent_door']}/runtimes/{quote(house.ready['agent_arn'], safe='')}/invocations"
+    body = {"prompt": "please wait 2 seconds"}
+    return httpx2.post(url, headers=headers | session, json=body, trust_env=False, timeout=30)
 
 
 def answers(house: House) -> bool:

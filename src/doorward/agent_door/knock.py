@@ -242,6 +242,8 @@ async def _raise_refusal(response: Answer) -> NoReturn:
 
 def _error_of(response: Answer, problem: _Problem) -> DoorwardError:
     if response.status in (402, 429):
+        if problem.code == "budget_exhausted":  # only where users knock with their own token, through the front door
+            return TooManyRequests(problem.message, retry_after=_retry_after(response), code=problem.code)
         return TooManyRequests("The agent is busy.", retry_after=_retry_after(response))
     found = _BY_STATUS.get(response.status) or _BY_CODE.get(problem.code) or _FAILED
     return found.kind(found.message, code=found.code)

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import aiohttp
 import structlog
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 from doorward import __version__
 from doorward.agent_door.knock import Knock
 from doorward.compose.first_users import first_users
-from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, arn, deployment
+from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, arn, deployment
 from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
 from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
@@ -44,11 +43,10 @@ from doorward.services.chat.forgetting import Forgetting
 from doorward.services.chat.service import ChatService, chat_options
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
-from doorward.services.relay import RelayService
+from doorward.services.metering import Meter
+from doorward.services.relay import RelayOptions, RelayService
 from doorward.services.usage.service import UsageService
 from doorward.stores.sqlite.open import GatewayStores, open_gateway
-
-PRICES = Path(__file__).parents[1] / "model" / "prices.toml"
 
 _log = structlog.get_logger()
 
@@ -60,6 +58,7 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
     house = GatewayHouse(settings, stores, http)
     try:
         await stores.turns.interrupt_running(at=time.time(), cost=house.budget.cost if house.budget else None)
+        await stores.budgets.settle_lost()
         users = await first_users(settings, house.who.embedded)
         metadata = await house.issuer_metadata()
         door = house.door(metadata)
@@ -100,6 +99,7 @@ class GatewayHouse:
         self._forgetting: Forgetting | None = None
         prices = load_prices(PRICES)
         self.budget: Budget | None = budget_of(settings.budget, prices, settings.agent.model)
+        self._meter = Meter(self.budget, stores.budgets, time.time, usage=stores.usage)
         if self.budget is not None and settings.agent.model != "rehearsal" and not prices.of(settings.agent.model):
             _log.warning("model_without_price", model=settings.agent.model)
 
@@ -160,6 +160,7 @@ class GatewayHouse:
         if self._forgetting is not None:
             await self._forgetting.close()
         await self._knock.close()
+        await self._meter.close()
         await self.who.close()
 
     def _pattern_routes(self) -> list[Route]:
@@ -186,13 +187,12 @@ class GatewayHouse:
 
     def _two_doors_routes(self) -> list[Route]:
         settings = self._settings
-        relay = RelayService(
-            self._invoker(),
+        options = RelayOptions(
             agent_arn=arn(settings, settings.agent.name),
             timeout=settings.agent.turn_timeout,
             max_answer_bytes=settings.agent.max_response_bytes,
-            clock=time.time,
         )
+        relay = RelayService(self._invoker(), self._meter, options, time.time)
         bounds = settings.front_door
         chat = simple_chat_routes(
             relay, max_message_characters=bounds.max_message_characters, body_limit=bounds.max_body_bytes
@@ -208,7 +208,7 @@ class GatewayHouse:
             titles_arn=arn(settings, TITLES_AGENT),
             turns_per_user=settings.front_door.concurrent_turns,
         )
-        options = replace(options, budget=self.budget)
+        options = replace(options, budget=self.budget, meter=self._meter)
         invoker = self._invoker()
         self._chat = ChatService(stores.turns, stores.conversations, invoker, options, time.time)
         self._forgetting = Forgetting(stores.forgotten, invoker, options.agent_arn, time.time)

@@ -8,7 +8,7 @@ import aiohttp
 
 from doorward.agent_door.checks.signature import WorkloadKey
 from doorward.agent_door.guard import AgentDoor, Parts, user_door, workload_door
-from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, deployment
+from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, deployment
 from doorward.compose.issuing import issuer_keys, user_tokens
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say
@@ -21,9 +21,12 @@ from doorward.identity.keys_source import HttpKeySource
 from doorward.identity.turn_tokens import SignedTurnTokens, TurnTokenReader
 from doorward.model.principals import Workload
 from doorward.model.settings import Settings
-from doorward.ports.agent import ReplayStore
+from doorward.ports.agent import ReplayStore, Runtime
 from doorward.ports.identity import TurnTokens
 from doorward.runtime.host import RuntimeHost
+from doorward.services.budget import Budget, budget_of, load_prices, workload_budget_of
+from doorward.services.metered_runtime import MeteredRuntime
+from doorward.services.metering import Meter
 from doorward.stores.sqlite.open import RuntimeStores, open_runtime
 
 _USER_PATTERNS = ("direct", "front-door")
@@ -39,9 +42,15 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
     )
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
     keys = issuer_keys(settings, HttpFetch(http))
+    budget = _budget(settings)
+    meter = Meter(budget, stores.budgets, time.time)
     try:
+        await stores.budgets.settle_lost()
         await host.start()
-        door = _door(settings, stores, host, keys)
+        runtime: Runtime = host
+        if budget is not None:
+            runtime = MeteredRuntime(host, meter, max_answer_bytes=settings.agent.max_response_bytes)
+        door = _door(settings, stores, runtime, keys)
         served = (
             Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
             Served(operator_app, listeners["operator"], strict_protocol()),
@@ -55,12 +64,20 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
         await serve_until(stop, served, on_ready=lambda: say({}), on_stop=close, grace=grace / 2)
     finally:
         await host.close()
+        await meter.close()
         await keys.aclose()
         await http.close()
         stores.close()
 
 
-def _door(settings: Settings, stores: RuntimeStores, host: RuntimeHost, keys: HttpKeySource) -> AgentDoor:
+def _budget(settings: Settings) -> Budget | None:
+    """INVARIANT: a call is charged once. Where users' tokens open this door, the budget of users is held here, for the
+    front door cannot be the only place; elsewhere the services hold it, and here only that of other workloads."""
+    make = budget_of if settings.pattern in _USER_PATTERNS else workload_budget_of
+    return make(settings.budget, load_prices(PRICES), settings.agent.model)
+
+
+def _door(settings: Settings, stores: RuntimeStores, host: Runtime, keys: HttpKeySource) -> AgentDoor:
     parts = Parts(
         settings=settings.agent,
         agents=frozenset({settings.agent.name, TITLES_AGENT}),

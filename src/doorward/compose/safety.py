@@ -126,22 +126,6 @@ def _plain_http(settings: Settings) -> Iterator[Finding]:
             yield Finding("plain_http", f"{key} is plain http. Use https in production.")
 
 
-def _budget(settings: Settings) -> Iterator[Finding]:
-    budget = settings.budget
-    limits = (
-        budget.user_tokens_per_day,
-        budget.user_money_per_day,
-        budget.total_tokens_per_day,
-        budget.total_money_per_day,
-    )
-    if any(limits) and settings.pattern != "conversations":
-        yield Finding(
-            "budget_not_counted",
-            f'A budget would not hold: pattern "{settings.pattern}" stores no turns. Use "conversations", or take the '
-            "limits out of [budget].",
-        )
-
-
 _RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _production_twins,
     _pattern,
@@ -149,5 +133,4 @@ _RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _sign_up,
     _secrets,
     _plain_http,
-    _budget,
 )

@@ -73,6 +73,7 @@ def _user_of(session: BrowserSession) -> User:
         username=session.username,
         email=session.email,
         roles=session.roles,
+        tenant=session.tenant,
     )
 
 

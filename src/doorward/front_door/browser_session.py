@@ -225,6 +225,7 @@ def _session(value: str, got: tuple[Tokens, User], *, created_at: float, expires
         refresh_token=tokens.refresh,
         created_at=created_at,
         expires_at=expires_at,
+        tenant=user.tenant,
     )
 
 

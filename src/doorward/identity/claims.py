@@ -13,7 +13,7 @@ from msgspec import Struct
 from doorward.errors import ConfigurationError, Unauthenticated
 from doorward.identity.compact import CompactJwt
 from doorward.identity.key_set import SUPPORTED_ALGORITHMS
-from doorward.identity.profile import email_of, roles_of, username_of
+from doorward.identity.profile import email_of, roles_of, tenant_of, username_of
 from doorward.model.principals import User
 from doorward.model.settings import SignInSettings
 
@@ -51,6 +51,7 @@ class TokenRules(Struct, frozen=True, kw_only=True):
     style: TokenStyle = "rfc9068"
     id_tokens: bool = False
     role_claim: str = "cognito:groups"
+    tenant_claim: str = ""
     clock_skew: float = 30.0
 
     def __post_init__(self) -> None:
@@ -72,6 +73,7 @@ class TokenRules(Struct, frozen=True, kw_only=True):
             self.style,
             repr(self.id_tokens),
             self.role_claim,
+            self.tenant_claim,
             repr(self.clock_skew),
         ]
         return hashlib.sha256(repr(parts).encode()).digest()
@@ -87,6 +89,7 @@ def rules_of(settings: SignInSettings, *, issuer: str, clients: frozenset[str], 
         style=settings.token_style,
         id_tokens=id_tokens,
         role_claim=settings.role_claim,
+        tenant_claim=settings.tenant_claim,
         clock_skew=settings.clock_skew,
     )
 
@@ -114,7 +117,11 @@ def user_from(rules: TokenRules, claims: dict[str, Any]) -> User:
     username, roles = username_of(claims, subject), roles_of(claims, rules.role_claim)
     if username is None or roles is None:
         raise bad_claim("username" if username is None else rules.role_claim)
-    return User(issuer=rules.issuer, subject=subject, username=username, email=email_of(claims), roles=roles)
+    tenant = tenant_of(claims, rules.tenant_claim)
+    if tenant is None:
+        raise bad_claim(rules.tenant_claim)
+    email = email_of(claims)
+    return User(issuer=rules.issuer, subject=subject, username=username, email=email, roles=roles, tenant=tenant)
 
 
 def validity(rules: TokenRules, claims: dict[str, Any], now: float) -> tuple[float, float]:

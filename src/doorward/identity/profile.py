@@ -1,4 +1,4 @@
-"""Reads the claims that describe a user without identifying them: name, email, roles.
+"""Reads the claims that describe a user without identifying them: name, email, roles, tenant.
 
 The claims rules call it. Nothing here is identity: two issuers may well use the same name or email (AP-JWT-07).
 """
@@ -29,6 +29,12 @@ def roles_of(claims: dict[str, Any], claim: str) -> frozenset[str] | None:
     if not isinstance(entries, list) or len(entries) > MAX_ROLES or not all(_printable(entry) for entry in entries):
         return None
     return frozenset(entries)
+
+
+def tenant_of(claims: dict[str, Any], claim: str) -> str | None:
+    """The tenant in `claim`; empty when the token has none or none is asked for; None when it does not fit."""
+    value = claims.get(claim, "") if claim else ""
+    return value if value == "" or _printable(value) else None
 
 
 def email_of(claims: dict[str, Any]) -> str | None:

@@ -4,6 +4,7 @@ are exact."""
 from msgspec import Struct
 
 NANO = 1_000_000_000
+EVERYBODY = ""
 
 
 class Amount(Struct, frozen=True):
@@ -13,8 +14,16 @@ class Amount(Struct, frozen=True):
     money: int = 0
 
 
+class Share(Struct, frozen=True):
+    """An account that a reservation counts in: a user's or a tenant's key, a workload, or everybody's. Of its limit, 0
+    means none."""
+
+    account: str
+    limit: Amount
+
+
 class Reservation(Struct, frozen=True, kw_only=True):
-    """What is set aside before a turn runs. Of the limits (of its user, of all users together), 0 means none.
+    """What is set aside before an agent runs, in each of its accounts; the first is who runs it.
 
     `day` is ``YYYY-MM-DD``; `ends_at` is when it ends, in seconds since 1970.
     """
@@ -22,8 +31,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
     amount: Amount
     day: str
     ends_at: float
-    user_limit: Amount
-    total_limit: Amount
+    shares: tuple[Share, ...]
 
 
 class Spent(Struct, frozen=True, kw_only=True):

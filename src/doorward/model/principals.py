@@ -7,18 +7,27 @@ from msgspec import Struct
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """A person or program that signed in. The identity is the pair (issuer, subject); everything else may change."""
+    """A person or program that signed in. The identity is the pair (issuer, subject); everything else may change.
+
+    `tenant` is whose budget they share, as the token says (``sign_in.tenant_claim``); empty: the issuer's one tenant.
+    """
 
     issuer: str
     subject: str
     username: str
     email: str | None = None
     roles: frozenset[str] = frozenset()
+    tenant: str = ""
 
     @property
     def key(self) -> str:
         """The owner key that stores use: 32 hex digits of SHA-256 over issuer and subject, which a NUL separates."""
         return _owner_key(self.issuer, self.subject)
+
+    @property
+    def tenant_key(self) -> str:
+        """The key of the tenant, within its issuer. No user's key can be equal to it."""
+        return f"tenant:{_owner_key(self.issuer, self.tenant)}"
 
 
 class Workload(Struct, frozen=True, kw_only=True):

@@ -108,6 +108,9 @@ class SignInSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
         tuple[str, ...], note("Client ids whose tokens are taken; empty: client_id and all [[clients]].")
     ] = ()
     role_claim: Annotated[str, note("The claim that lists a user's roles.")] = "cognito:groups"
+    tenant_claim: Annotated[
+        str, note("The claim that names a user's tenant, whose budget they share; empty: all are of one tenant.")
+    ] = ""
     clock_skew: Annotated[float, Meta(ge=0, le=60), note("Seconds of tolerance for token times.")] = 30.0
     keys_max_age: Annotated[Seconds, note("Seconds after which the issuer's keys are fetched anew.")] = 300.0
     keys_max_stale: Annotated[Seconds, note("Seconds the last known keys serve when the issuer is down.")] = 3600.0
@@ -187,15 +190,22 @@ class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be spent in a UTC day, in pattern conversations. 0 means no limit."""
+    """What may be spent in a UTC day. 0 means no limit."""
 
     user_tokens_per_day: Annotated[Tokens, note("Tokens of one user; 0: no limit.")] = 0
     user_money_per_day: Annotated[Dollars, note("Dollars of one user, by the price table; 0: no limit.")] = 0.0
+    tenant_tokens_per_day: Annotated[Tokens, note("Tokens of all users of a tenant; 0: no limit.")] = 0
+    tenant_money_per_day: Annotated[Dollars, note("Dollars of all users of a tenant; 0: no limit.")] = 0.0
     total_tokens_per_day: Annotated[Tokens, note("Tokens of all users together; 0: no limit.")] = 0
     total_money_per_day: Annotated[Dollars, note("Dollars of all users together, by the price table; 0: no limit.")] = (
         0.0
     )
+    workload_tokens_per_day: Annotated[
+        Tokens, note("Tokens of each of [[workloads]] on its own behalf; 0: no limit.")
+    ] = 0
+    workload_money_per_day: Annotated[Dollars, note("Dollars of each of [[workloads]]; 0: no limit.")] = 0.0
     reserve_tokens: Annotated[Count, note("Tokens that are set aside for a turn until it ends.")] = 4000
+    reserve_name_tokens: Annotated[Count, note("Tokens that are set aside while a conversation is named.")] = 1500
 
 
 class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -69,3 +69,4 @@ class BrowserSession(Struct, frozen=True, kw_only=True):
     refresh_token: Secret | None
     created_at: float
     expires_at: float
+    tenant: str = ""

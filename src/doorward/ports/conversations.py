@@ -7,7 +7,7 @@ an id that does not exist. All fail closed: a store that cannot answer raises `S
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from doorward.model.budget import Amount
+from doorward.model.budget import Amount, Reservation, Spent
 from doorward.model.chat import (
     Conversation,
     DayUsage,
@@ -132,7 +132,7 @@ class KeyedTurnStore(TurnStore, Protocol):
 
 
 class UsageStore(Protocol):
-    """What a user has spent. Written by `TurnStore.finish`; here it is only read."""
+    """What a user has spent. Turns are counted by `TurnStore.finish`."""
 
     async def by_day(self, owner: str, *, days: int, today: str) -> list[DayUsage]:
         """The last `days` UTC days up to `today` (``YYYY-MM-DD``), newest first, days without turns left out."""
@@ -140,4 +140,31 @@ class UsageStore(Protocol):
 
     async def used(self, owner: str, *, day: str) -> Amount:
         """What this owner spent or has set aside of that day's budget (only counted while there is one)."""
+        ...
+
+    async def add(self, owner: str, usage: Usage, *, at: float) -> None:
+        """Count what was spent beside the turns (a conversation's name)."""
+        ...
+
+
+class BudgetStore(Protocol):
+    """Budgets for calls of an agent that are no stored turns; those are reserved by `TurnStore`. Fails closed: nothing
+    is called that could not be reserved."""
+
+    async def reserve(self, charge_id: str, reservation: Reservation, *, at: float) -> None:
+        """Set the amount aside in each of its accounts, in one transaction, or raise `TooManyRequests`
+        (``budget_exhausted``): of many at once, exactly those that fit are let through."""
+        ...
+
+    async def settle(self, charge_id: str, spent: Spent) -> None:
+        """Put what it cost in place of what was set aside, once, on the day of the reservation."""
+        ...
+
+    async def settle_lost(self) -> int:
+        """At start-up: what a dead process had set aside here is spent, since nobody knows what it cost. Returns how
+        many."""
+        ...
+
+    async def used(self, account: str, *, day: str) -> Amount:
+        """What was spent or is set aside in this account."""
         ...

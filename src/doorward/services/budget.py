@@ -1,4 +1,4 @@
-"""Budgets: what a turn sets aside, what it cost in the end, and what a user has left. Used by chat and usage.
+"""Budgets: what a turn sets aside, what it cost in the end, and what a user has left. Used by chat, metering and usage.
 
 Nothing is counted here: the store does, in the transactions that begin and end a turn.
 """
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from doorward.model.budget import NANO, Amount, BudgetLeft, Reservation
+from doorward.model.budget import EVERYBODY, NANO, Amount, BudgetLeft, Reservation, Share
 from doorward.model.chat import Usage
+from doorward.model.principals import User, Workload
 from doorward.model.settings import BudgetSettings
 
 _DATED = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
@@ -59,13 +60,23 @@ class Budget:
         self._prices = prices
         self._model = model
         self._user = Amount(settings.user_tokens_per_day, _nano(settings.user_money_per_day))
+        self._tenant = Amount(settings.tenant_tokens_per_day, _nano(settings.tenant_money_per_day))
         self._total = Amount(settings.total_tokens_per_day, _nano(settings.total_money_per_day))
-        self._aside = self._set_aside(settings.reserve_tokens)
+        self._workload = Amount(settings.workload_tokens_per_day, _nano(settings.workload_money_per_day))
+        self._turn_tokens = settings.reserve_tokens
+        self._name_tokens = settings.reserve_name_tokens
 
-    def reservation(self, now: float) -> Reservation:
-        """What a turn that begins now sets aside."""
-        day, ends_at = _day(now)
-        return Reservation(amount=self._aside, day=day, ends_at=ends_at, user_limit=self._user, total_limit=self._total)
+    def reservation(self, user: User, now: float) -> Reservation:
+        """What a turn of this user that begins now sets aside."""
+        return self._reservation(self._shares(user), self._turn_tokens, now)
+
+    def for_name(self, user: User, now: float) -> Reservation:
+        """What is set aside while a conversation of this user is named."""
+        return self._reservation(self._shares(user), self._name_tokens, now)
+
+    def for_workload(self, workload: Workload, now: float) -> Reservation:
+        """What a call sets aside that a service of the configuration makes on its own behalf."""
+        return self._reservation((Share(f"workload:{workload.name}", self._workload),), self._turn_tokens, now)
 
     def cost(self, usage: Usage) -> Amount:
         """What was reported, with the price of the model that reported it (or of the expected one). Rounded up.
@@ -94,25 +105,42 @@ class Budget:
             resets_at=_day(now)[1],
         )
 
-    def _set_aside(self, tokens: int) -> Amount:
+    def _shares(self, user: User) -> tuple[Share, ...]:
+        return (
+            Share(user.key, self._user),
+            Share(user.tenant_key, self._tenant),
+            Share(EVERYBODY, self._total),
+        )
+
+    def _reservation(self, shares: tuple[Share, ...], tokens: int, now: float) -> Reservation:
         """At most a whole limit: a day's first turn is never refused."""
         price = self._prices.of(self._model)
         money = 0 if price is None else math.ceil(tokens * max(price.input, price.output))
-        limits = (self._user, self._total)
-        return Amount(
+        limits = [share.limit for share in shares]
+        amount = Amount(
             min([tokens, *(limit.tokens for limit in limits if limit.tokens)]),
             min([money, *(limit.money for limit in limits if limit.money)]),
         )
+        day, ends_at = _day(now)
+        return Reservation(amount=amount, day=day, ends_at=ends_at, shares=shares)
 
 
 def budget_of(settings: BudgetSettings, prices: Prices, model: str) -> Budget | None:
-    """None when nothing is limited."""
+    """The budget of users. None when nothing of theirs is limited."""
     limits = (
         settings.user_tokens_per_day,
         settings.user_money_per_day,
+        settings.tenant_tokens_per_day,
+        settings.tenant_money_per_day,
         settings.total_tokens_per_day,
         settings.total_money_per_day,
     )
+    return Budget(settings, prices, model) if any(limits) else None
+
+
+def workload_budget_of(settings: BudgetSettings, prices: Prices, model: str) -> Budget | None:
+    """The budget of services that call on their own behalf. None when they are not limited."""
+    limits = (settings.workload_tokens_per_day, settings.workload_money_per_day)
     return Budget(settings, prices, model) if any(limits) else None
 
 

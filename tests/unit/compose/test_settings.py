@@ -91,7 +91,6 @@ PRODUCTION = (
     ("text", "code"),
     [
         ('environment = "production"', "twin_in_production"),
-        ('pattern = "two-doors"\n[budget]\nuser_tokens_per_day = 1', "budget_not_counted"),
         (PRODUCTION + 'pattern = "direct"', "pattern_in_production"),
         (PRODUCTION + 'pattern = "front-door"', "pattern_in_production"),
         (PRODUCTION + "[sign_in]\nopen_sign_up = true", "open_sign_up"),

@@ -124,6 +124,16 @@ async def test_roles_come_from_the_configured_claim_alone() -> None:
     assert (await verifier(role_claim="groups").verify(token)).roles == frozenset()
 
 
+async def test_the_tenant_comes_from_the_configured_claim_alone() -> None:
+    token = ISSUER.token(org="acme")
+    assert (await verifier().verify(token)).tenant == ""
+    assert (await verifier(tenant_claim="org").verify(token)).tenant == "acme"
+    assert (await verifier(tenant_claim="other").verify(token)).tenant == ""
+    for wrong in (7, ["acme"], "a\nb", "x" * 300):
+        with pytest.raises(Unauthenticated, match="org"):
+            await verifier(tenant_claim="org").verify(ISSUER.token(org=wrong))
+
+
 async def test_a_token_without_key_id_needs_the_only_key_of_its_algorithm() -> None:
     token = ISSUER.token(header={"kid": None})
     await verifier().verify(token)

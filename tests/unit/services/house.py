@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from doorward.errors import AgentUnreachable
 from doorward.identity.turn_tokens import SignedTurnTokens
@@ -21,6 +22,7 @@ from doorward.ports.conversations import KeyedTurnStore
 from doorward.services.chat.service import ChatOptions, ChatService
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
+from doorward.services.metering import Meter
 from doorward.stores.sqlite.open import GatewayStores, open_gateway
 
 AGENT = "arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/hello"
@@ -141,6 +143,8 @@ class House:
         self.turns = GuardedTurns(stores.turns)
         self.tokens = SignedTurnTokens("house", Ed25519PrivateKey.generate(), time.time)
         self.invoker = Invoker(self.agent, self.tokens, actor="chat", token_ttl=960.0, clock=time.time)
+        self.meter = Meter(options.budget, stores.budgets, time.time, usage=stores.usage)
+        options = replace(options, meter=self.meter)
         self.chat = ChatService(self.turns, stores.conversations, self.invoker, options, time.time)
         self.conversations = ConversationsService(stores.conversations)
 

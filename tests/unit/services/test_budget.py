@@ -8,11 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.services.house import ANNA, House, delta, opened, sse
 
-from doorward.compose.gateway import PRICES
+from doorward.compose.house import PRICES
 from doorward.errors import AgentUnreachable, DoorwardError, StoreUnavailable, TooManyRequests
-from doorward.model.budget import Amount, BudgetLeft
+from doorward.model.budget import Amount, BudgetLeft, Share
 from doorward.model.chat import Usage
 from doorward.model.settings import BudgetSettings
 from doorward.services.budget import Budget, Price, Prices, budget_of, load_prices
@@ -81,11 +82,26 @@ def test_a_boast_of_tokens_still_fits_the_store() -> None:
 
 def test_what_is_set_aside_is_priced_at_its_dearest_and_never_more_than_a_limit() -> None:
     settings = BudgetSettings(total_money_per_day=1.0, reserve_tokens=100)
-    found = Budget(settings, TABLE, "known").reservation(NOON)
+    found = Budget(settings, TABLE, "known").reservation(ANNA, NOON)
     assert (found.amount, found.day, found.ends_at) == (Amount(100, 200_050), "2026-01-02", NOON + 43200)
-    assert (found.user_limit, found.total_limit) == (Amount(), Amount(0, 1_000_000_000))
+    assert found.shares == (
+        Share(ANNA.key, Amount()),
+        Share(ANNA.tenant_key, Amount()),
+        Share("", Amount(0, 1_000_000_000)),
+    )
     small = BudgetSettings(user_tokens_per_day=7, total_money_per_day=0.000001, reserve_tokens=100)
-    assert Budget(small, TABLE, "known").reservation(NOON).amount == Amount(7, 1000)
+    assert Budget(small, TABLE, "known").reservation(ANNA, NOON).amount == Amount(7, 1000)
+
+
+def test_a_tenant_is_a_name_within_its_issuer() -> None:
+    keys = {
+        replace(ANNA, issuer=issuer, tenant=tenant).tenant_key
+        for issuer in ("https://one", "https://two")
+        for tenant in ("", "acme", "other")
+    }
+    assert len(keys) == 6
+    assert replace(ANNA, tenant="acme").key == ANNA.key
+    assert replace(ANNA, subject="another", tenant="acme").tenant_key == replace(ANNA, tenant="acme").tenant_key
 
 
 def test_without_a_limit_there_is_no_budget_at_all() -> None:

@@ -13,7 +13,7 @@ from tests.unit.services.house import AGENT, ANNA, House, Script, sse
 from doorward.errors import AgentFailed, AgentTimeout, Conflict, InvalidInput, NotFound
 from doorward.ports.conversations import ConversationStore
 from doorward.services.conversations.service import ConversationsService
-from doorward.services.relay import RelayService
+from doorward.services.relay import RelayOptions, RelayService
 from doorward.services.usage.service import UsageService
 
 pytestmark = pytest.mark.anyio
@@ -147,7 +147,8 @@ async def test_usage_adds_up_by_day(house: House) -> None:
 
 
 def relay(house: House, timeout: float = 5.0) -> RelayService:
-    return RelayService(house.invoker, agent_arn=AGENT, timeout=timeout, max_answer_bytes=10_000, clock=lambda: 1.7e9)
+    options = RelayOptions(agent_arn=AGENT, timeout=timeout, max_answer_bytes=10_000)
+    return RelayService(house.invoker, house.meter, options, lambda: 1.7e9)
 
 
 async def test_the_relay_asks_with_a_turn_token_and_stores_nothing(house: House) -> None:

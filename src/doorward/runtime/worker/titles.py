@@ -1,6 +1,7 @@
 """The built-in agent that names a conversation, in at most six words, with the configured model.
 
-The chat service calls it after the first answer with ``{"prompt": ..., "answer": ...}`` and gets ``{"name": ...}``.
+The chat service calls it after the first answer with ``{"prompt": ..., "answer": ...}`` and gets ``{"name": ...}``, and
+what the model reported in ``usage``.
 What users wrote is handed to the model as data; whatever comes back is cut down to a short line of text.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 
 from doorward.runtime.wire import WorkerConfig
 from doorward.runtime.worker.adapter import Invocation, prompt_of
+from doorward.runtime.worker.agui import usage
 from doorward.runtime.worker.models import REHEARSAL, chat_model
 
 MAX_WORDS = 6
@@ -30,20 +32,25 @@ class Titles:
         self._model: Any = None
 
     async def value(self, call: Invocation) -> object:
-        """``{"name": ...}``."""
+        """``{"name": ...}``, and the ``usage`` that the model reported."""
         prompt = prompt_of(call.payload)
         if self._config.model == REHEARSAL:
             return {"name": shortened(prompt)}
         answer = call.payload.get("answer")
-        return {"name": shortened(await self._ask(prompt, answer if isinstance(answer, str) else "")) or UNNAMED}
+        message = await self._ask(prompt, answer if isinstance(answer, str) else "")
+        found = {"name": shortened(str(message.text)) or UNNAMED}
+        counted = message.usage_metadata
+        if counted is None:
+            return found
+        model = message.response_metadata.get("model_name") or self._config.model
+        return found | {"usage": usage(model, counted["input_tokens"], counted["output_tokens"])["value"]}
 
-    async def _ask(self, prompt: str, answer: str) -> str:
+    async def _ask(self, prompt: str, answer: str) -> Any:  # noqa: ANN401  # naming its class would import LangChain
         if self._model is None:
             # Imports the provider: off the loop, since other runs go on.
             self._model = await asyncio.to_thread(chat_model, self._config)
         excerpt = f"<user>\n{prompt[:MAX_EXCERPT]}\n</user>\n<assistant>\n{answer[:MAX_EXCERPT]}\n</assistant>"
-        message = await self._model.ainvoke([("system", INSTRUCTION), ("user", excerpt)])
-        return str(message.text)
+        return await self._model.ainvoke([("system", INSTRUCTION), ("user", excerpt)])
 
 
 def shortened(text: str) -> str:

@@ -12,9 +12,12 @@ import structlog
 from msgspec import Struct
 
 from doorward.errors import DoorwardError
+from doorward.model.chat import Usage
 from doorward.model.principals import User
 from doorward.ports.conversations import ConversationStore
+from doorward.services.chat.agui import TokenCount
 from doorward.services.invocation import Errand, Invoker, hang_up
+from doorward.services.metering import Meter
 
 log = structlog.get_logger()
 
@@ -75,14 +78,16 @@ class Naming(Struct, frozen=True, kw_only=True):
 
 class _Reply(Struct, frozen=True):
     name: str
+    usage: TokenCount = TokenCount()
 
 
 class ModelNames:
     """Asks the titles agent for a name. At most four at once; when very many wait, further ones are left out."""
 
-    def __init__(self, conversations: ConversationStore, invoker: Invoker, titles_arn: str) -> None:
+    def __init__(self, conversations: ConversationStore, invoker: Invoker, titles_arn: str, meter: Meter) -> None:
         self._conversations = conversations
         self._invoker = invoker
+        self._meter = meter
         self._arn = titles_arn
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,7 +113,7 @@ class ModelNames:
             async with self._gate, asyncio.timeout(TIMEOUT_SECONDS):
                 if not naming.new and not await self._is_first(naming):
                     return
-                name = cleaned_name(await self._ask(naming))
+                name = cleaned_name(await self._metered(naming))
                 if name:
                     await self._conversations.rename(naming.user.key, naming.session_id, name, by_user=False)
         except DoorwardError as error:
@@ -120,7 +125,18 @@ class ModelNames:
         conversation = await self._conversations.get(naming.user.key, naming.session_id)
         return conversation is not None and conversation.message_count <= 2 and not conversation.renamed
 
-    async def _ask(self, naming: Naming) -> str:
+    async def _metered(self, naming: Naming) -> str:
+        """What the model proposes: a name costs tokens as a turn does, and an empty budget leaves the first name."""
+        async with self._meter.name(naming.user) as bill:
+            reply = await self._ask(naming)
+            counted = reply.usage
+            bill.usage = Usage(
+                model=counted.model, input_tokens=counted.input_tokens, output_tokens=counted.output_tokens
+            )
+            bill.unsure = False
+        return reply.name
+
+    async def _ask(self, naming: Naming) -> _Reply:
         reply = await self._invoker.invoke(
             Errand(
                 user=naming.user,
@@ -138,7 +154,7 @@ class ModelNames:
             async for chunk in reply.chunks:
                 document += chunk
                 if len(document) > MAX_REPLY_BYTES:
-                    return ""
-            return msgspec.json.decode(bytes(document), type=_Reply).name
+                    return _Reply("")
+            return msgspec.json.decode(bytes(document), type=_Reply)
         finally:
             await hang_up(reply.chunks)

@@ -26,6 +26,7 @@ from doorward.services.chat.places import LineOptions, Places
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
 from doorward.services.identifiers import session_id_or_new, sortable_id
 from doorward.services.invocation import Invoker
+from doorward.services.metering import Meter
 from doorward.telemetry.metrics import ACTIVE_TURNS, TOKENS, TURN_SECONDS, TURNS
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ RETRIES = (0.05, 0.2, 1.0, 5.0, *(30.0,) * 20)
 
 
 class ChatOptions(Struct, frozen=True, kw_only=True):
-    """What the chat service is told. Without `titles_arn`, names stay as the first message made them.
+    """What the chat service is told. Without `titles_arn` and `meter`, names stay as the first message made them.
 
     `turns_per_user` bounds the turns of one user that run, whether anybody still listens to them or not (AP-LIM-04): a
     limit at the front door sees only those that a request waits for. None: no bound. Nor is there one without `budget`.
@@ -56,6 +57,7 @@ class ChatOptions(Struct, frozen=True, kw_only=True):
     queue_length: int = 8
     queue_timeout: float = 60.0
     budget: Budget | None = None
+    meter: Meter | None = None
 
 
 def chat_options(
@@ -115,7 +117,9 @@ class ChatService:
             on_unwritten=self._try_again,
             cost=self._budget.cost if self._budget is not None else None,
         )
-        self._names = ModelNames(conversations, invoker, options.titles_arn) if options.titles_arn else None
+        self._names = None
+        if options.titles_arn and options.meter is not None:
+            self._names = ModelNames(conversations, invoker, options.titles_arn, options.meter)
         self._equal = EqualSends(turns, clock, ttl=options.idempotency_ttl, refuse=options.idempotency == "refuse")
         self._runs: dict[str, TurnRun] = {}
         self._chores: set[asyncio.Task[None]] = set()
@@ -188,7 +192,7 @@ class ChatService:
             first_event=agui.started(session, turn_id),
             request_id=asked.request_id,
             idempotency=asked.idempotency,
-            reservation=self._budget.reservation(now) if self._budget is not None else None,
+            reservation=self._budget.reservation(user, now) if self._budget is not None else None,
         )
         return TurnJob(
             user=user,

@@ -13,8 +13,8 @@ from doorward.stores.sqlite.database import SqliteDatabase
 from doorward.stores.sqlite.writer import Transaction
 
 _COLUMNS = """id_hash, issuer, subject, username, email, roles, csrf_token, id_token, access_token, refresh_token,
-    created_at, expires_at"""
-_SAVE = f"INSERT OR REPLACE INTO browser_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    created_at, expires_at, tenant"""
+_SAVE = f"INSERT OR REPLACE INTO browser_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _GET = f"SELECT {_COLUMNS} FROM browser_sessions WHERE id_hash = ?"
 
 _roles = msgspec.json.Decoder(list[str]).decode
@@ -41,13 +41,15 @@ class SqliteBrowserSessions:
             None if session.refresh_token is None else session.refresh_token.reveal(),
             session.created_at,
             session.expires_at,
+            session.tenant,
         )
 
     async def get(self, id_hash: str) -> BrowserSession | None:
         rows = self._database.read(_GET, (id_hash,))
         if not rows:
             return None
-        _, issuer, subject, username, email, roles, csrf, id_token, access, refresh, created_at, expires_at = rows[0]
+        _, issuer, subject, username, email, roles, csrf, id_token, access, refresh, *rest = rows[0]
+        created_at, expires_at, tenant = rest
         return BrowserSession(
             id_hash=id_hash,
             issuer=issuer,
@@ -61,6 +63,7 @@ class SqliteBrowserSessions:
             refresh_token=None if refresh is None else Secret(refresh),
             created_at=created_at,
             expires_at=expires_at,
+            tenant=tenant,
         )
 
     async def delete(self, id_hash: str) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from doorward.ports.clock import Clock
 from doorward.stores.sqlite.accounts import SqliteAccounts
 from doorward.stores.sqlite.browser_sessions import SqliteBrowserSessions
+from doorward.stores.sqlite.budgets import SqliteBudgets
 from doorward.stores.sqlite.checkpoints import SqliteCheckpoints
 from doorward.stores.sqlite.conversations import SqliteConversations
 from doorward.stores.sqlite.cursors import load_cursors
@@ -33,6 +34,7 @@ class GatewayStores(Struct, frozen=True, kw_only=True):
     forgotten: SqliteForgotten
     turns: SqliteTurns
     usage: SqliteUsage
+    budgets: SqliteBudgets
     ledger: SqliteLedger
     accounts: SqliteAccounts
     grants: SqliteGrants
@@ -51,6 +53,7 @@ class RuntimeStores(Struct, frozen=True, kw_only=True):
     ledger: SqliteLedger
     replay: SqliteReplay
     checkpoints: SqliteCheckpoints
+    budgets: SqliteBudgets
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
@@ -66,6 +69,7 @@ def open_gateway(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
         forgotten=SqliteForgotten(database),
         turns=SqliteTurns(database),
         usage=SqliteUsage(database),
+        budgets=SqliteBudgets(database),
         ledger=SqliteLedger(database),
         accounts=SqliteAccounts(database),
         grants=SqliteGrants(database, clock),
@@ -82,4 +86,5 @@ def open_runtime(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
         ledger=SqliteLedger(database),
         replay=SqliteReplay(database, clock),
         checkpoints=SqliteCheckpoints(database),
+        budgets=SqliteBudgets(database),
     )

@@ -155,7 +155,7 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
     if position >= LAST_POSITION:
         raise Conflict("This conversation is full; begin a new one.", code="conversation_full")
     if turn.reservation is not None:
-        check_budget(transaction, turn, turn.reservation)
+        check_budget(transaction, turn.reservation, at=turn.at)
     if conversation:
         execute(_TOUCH, (turn.at, position, conversation))
     else:
@@ -171,7 +171,7 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
     execute(_INSERT_EVENTS, (event_key(number, 1), 1, first_event))
     execute(_INDEX, (key, words))
     if turn.reservation is not None:
-        set_aside(transaction, turn, turn.reservation)
+        set_aside(transaction, turn.turn_id, turn.reservation)
     if position == 1:
         execute(_INDEX, (message_key(conversation, 0), indexed(turn.owner, turn.conversation_name)))
     return Turn(

@@ -9,15 +9,15 @@ from doorward.stores.sqlite.budgets import USED
 from doorward.stores.sqlite.database import SqliteDatabase
 from doorward.stores.sqlite.writer import Transaction
 
-_ADD = """INSERT INTO usage_days (owner, day, turns, input_tokens, output_tokens) VALUES (?, ?, 1, ?, ?)
-ON CONFLICT (owner, day) DO UPDATE SET turns = turns + 1,
+_ADD = """INSERT INTO usage_days (owner, day, turns, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (owner, day) DO UPDATE SET turns = turns + excluded.turns,
     input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens"""
 
 
-def add_usage(transaction: Transaction, owner: str, usage: Usage, *, at: float) -> None:
-    """Count one turn that ended at `at`."""
+def add_usage(transaction: Transaction, owner: str, usage: Usage, *, at: float, turns: int = 1) -> None:
+    """Count one turn that ended at `at`, or with `turns` of 0 what was spent beside them."""
     day = datetime.fromtimestamp(at, UTC).date().isoformat()
-    transaction.execute(_ADD, (owner, day, usage.input_tokens, usage.output_tokens))
+    transaction.execute(_ADD, (owner, day, turns, usage.input_tokens, usage.output_tokens))
 
 
 class SqliteUsage:
@@ -25,6 +25,9 @@ class SqliteUsage:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
+
+    async def add(self, owner: str, usage: Usage, *, at: float) -> None:
+        await self._database.submit(lambda transaction: add_usage(transaction, owner, usage, at=at, turns=0))
 
     async def used(self, owner: str, *, day: str) -> Amount:
         rows = self._database.read(USED, (owner, day))

@@ -1,0 +1,107 @@
+"""A runtime in front of another that charges whoever knocks at the agent door for themselves: users with their token
+(patterns `direct` and `front-door`), and programs with a workload key of their own.
+
+It stands behind the agent door, so a front door that is walked around does not save a budget. A turn of our own chat
+service passes: that service has set aside for it already.
+"""
+
+from doorward.errors import DoorwardError
+from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.principals import Principal, TurnIdentity, User, Workload
+from doorward.ports.agent import Runtime
+from doorward.services.chat.decode import AnswerDecoder
+from doorward.services.chat.failures import NEVER_RAN, failure_of
+from doorward.services.metering import Bill, Meter
+
+
+class MeteredRuntime:
+    """Fulfils `ports.agent.Runtime`. `max_answer_bytes` bounds what of an answer is looked at."""
+
+    def __init__(self, runtime: Runtime, meter: Meter, *, max_answer_bytes: int) -> None:
+        self._runtime = runtime
+        self._meter = meter
+        self._max_answer_bytes = max_answer_bytes
+
+    async def run(self, agent: str, caller: Principal, call: AgentCall) -> AgentReply:
+        if isinstance(caller, TurnIdentity):
+            return await self._runtime.run(agent, caller, call)
+        charge = _Charge(self._meter, await self._meter.turn(caller), caller)
+        try:
+            reply = await self._runtime.run(agent, caller, call)
+        except DoorwardError as error:
+            await charge.settle(unsure=failure_of(error).code not in NEVER_RAN)
+            raise
+        except BaseException:
+            await charge.settle(unsure=True)
+            raise
+        decoder = AnswerDecoder(reply.content_type, "answer", max_bytes=self._max_answer_bytes)
+        return AgentReply(
+            status=reply.status,
+            content_type=reply.content_type,
+            session_id=reply.session_id,
+            chunks=_MeteredChunks(reply, decoder, charge),
+        )
+
+    async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
+        return await self._runtime.stop(agent, caller, session_id)
+
+    async def forget(self, agent: str, caller: Principal, session_id: str) -> None:
+        await self._runtime.forget(agent, caller, session_id)
+
+    async def ready(self) -> bool:
+        return await self._runtime.ready()
+
+
+class _Charge:
+    """What one call has set aside, settled once."""
+
+    def __init__(self, meter: Meter, charge_id: str, payer: User | Workload) -> None:
+        self._meter = meter
+        self._id = charge_id
+        self._payer = payer
+        self._open = True
+        self.bill = Bill()
+
+    async def settle(self, *, unsure: bool) -> None:
+        if self._open:
+            self._open = False
+            self.bill.unsure = unsure
+            await self._meter.settle(self._id, self._payer, self.bill)
+
+
+class _MeteredChunks:
+    """An answer as it passes, read for what the model reported. Settled before its end is told."""
+
+    def __init__(self, reply: AgentReply, decoder: AnswerDecoder, charge: _Charge) -> None:
+        self._chunks = reply.chunks
+        self._decoder = decoder
+        self._charge = charge
+
+    def __aiter__(self) -> "_MeteredChunks":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            self._decoder.close()
+            await self._settle(unsure=self._decoder.answer.failure is not None)
+            raise
+        except BaseException:
+            await self._settle(unsure=True)
+            raise
+        self._decoder.feed(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        close = getattr(self._chunks, "aclose", None)
+        try:
+            if close is not None:
+                await close()
+        finally:
+            await self._settle(unsure=True)
+
+    async def _settle(self, *, unsure: bool) -> None:
+        self._charge.bill.usage = self._decoder.answer.usage
+        await self._charge.settle(unsure=unsure)
