@@ -40,6 +40,23 @@ def new_turn(session_id: str = "first", *, owner: str = ANNA, **changes: Any) ->
     return msgspec.structs.replace(turn, **changes)
 
 
+async def end_open(turns: TurnStore, *, at: float = 5.0) -> int:
+    """End what a dead process left, as a service does that cannot go on with it; how many."""
+    left = await turns.open_turns()
+    for open_turn in left:
+        await turns.finish(
+            TurnResult(
+                turn_id=open_turn.turn.id,
+                status=TurnStatus.INTERRUPTED,
+                message_id=f"answer-of-{open_turn.turn.id}",
+                content="",
+                message_status=MessageStatus.PARTIAL,
+                at=at,
+            )
+        )
+    return len(left)
+
+
 def result_of(turn: NewTurn, **changes: Any) -> TurnResult:
     result = TurnResult(
         turn_id=turn.turn_id,

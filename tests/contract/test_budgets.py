@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
-from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
+from tests.contract.building import ANNA, BORIS, new_turn, result_of
 
 from doorward.errors import Conflict, StoreUnavailable, TooManyRequests
 from doorward.model.budget import EVERYBODY, Amount, Reservation, Share, Spent
-from doorward.model.chat import Idempotency, Turn, TurnStatus, Usage
+from doorward.model.chat import Idempotency, Turn, TurnStatus
 from doorward.stores.sqlite.open import GatewayStores, RuntimeStores
 
 pytestmark = pytest.mark.anyio
@@ -110,16 +110,13 @@ async def test_a_turn_that_was_cut_short_costs_at_least_what_was_set_aside(
     assert await used(gateway) == counted
 
 
-async def test_what_a_dead_process_had_set_aside_is_given_back(gateway: GatewayStores) -> None:
-    turn = new_turn(reservation=aside(1000))
-    await gateway.turns.begin(turn)
-    usage = b'{"type":"CUSTOM","name":"usage","value":{"inputTokens":3,"outputTokens":4}}'
-    await gateway.turns.append_events(turn.turn_id, events(2, usage))
+async def test_what_a_dead_process_had_set_aside_is_given_back_by_who_ends_the_turn(gateway: GatewayStores) -> None:
+    await gateway.turns.begin(new_turn(reservation=aside(1000)))
+    (left,) = await gateway.turns.open_turns()
+    await gateway.turns.finish(
+        result_of(new_turn(), turn_id=left.turn.id, status=TurnStatus.INTERRUPTED, spent=Spent(amount=Amount(7, 70)))
+    )
 
-    def cost(usage: Usage) -> Amount:
-        return Amount(usage.input_tokens + usage.output_tokens, 70)
-
-    assert await gateway.turns.interrupt_running(at=1000.0, cost=cost) == 1
     assert await used(gateway) == Amount(7, 70)
 
 

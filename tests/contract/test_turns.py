@@ -1,14 +1,13 @@
 """The contract of `TurnStore`."""
 
 import asyncio
-import json
 
 import msgspec
 import pytest
 from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
 
 from doorward.errors import Conflict, DoorwardError, KeyReused, NotFound
-from doorward.model.chat import Idempotency, MessageStatus, Turn, TurnStatus, Usage
+from doorward.model.chat import Idempotency, MessageStatus, OpenTurn, Turn, TurnStatus, Usage
 from doorward.stores.sqlite.open import GatewayStores
 
 pytestmark = pytest.mark.anyio
@@ -187,58 +186,36 @@ async def test_an_ended_turn_takes_no_more_events(gateway: GatewayStores) -> Non
     assert caught.value.code == "turn_ended"
 
 
-async def test_a_turn_that_a_dead_process_left_ends_as_interrupted_with_the_answer_so_far(
-    gateway: GatewayStores,
-) -> None:
-    turn, done = new_turn("one"), new_turn("two")
-    await gateway.turns.begin(turn)
-    await gateway.turns.begin(done)
+async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(gateway: GatewayStores) -> None:
+    """F-02"""
+    begun = {"issuer": "https://issuer.test", "subject": "anna", "answer_id": "answer"}
+    first, second = new_turn("one", message="What?", **begun), new_turn("two", owner=BORIS)
+    done = new_turn("three")
+    for turn in (first, second, done):
+        await gateway.turns.begin(turn)
     await gateway.turns.finish(result_of(done))
-    await gateway.turns.append_events(
-        turn.turn_id,
-        events(
-            2,
-            b'{"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}',
-            b'{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"It is "}',
-            b'{"type":"CUSTOM","name":"usage","value":{"model":"m","inputTokens":3,"outputTokens":4}}',
-            b"not json",
-            b'{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"half past"}',
+    await gateway.turns.append_events(first.turn_id, events(2, b"{}", b"{}"))
+    await gateway.turns.append_events(first.turn_id, events(4, b"{}"))
+
+    one, two = await gateway.turns.open_turns()
+
+    assert one == OpenTurn(
+        turn=Turn(
+            id=first.turn_id, session_id="one", owner=ANNA, status=TurnStatus.RUNNING, started_at=first.at
         ),
-    )
-
-    assert await gateway.turns.interrupt_running(at=1010.0) == 1
-
-    ended = await gateway.turns.get(ANNA, turn.turn_id)
-    assert ended is not None
-    assert (ended.status, ended.error_code, ended.finished_at) == (
-        TurnStatus.INTERRUPTED,
-        "turn_interrupted",
-        1010.0,
-    )
-    assert ended.usage == Usage(model="m", input_tokens=3, output_tokens=4)
-    answer = (await gateway.conversations.messages(ANNA, "one", limit=9, cursor=None)).items[-1]
-    assert (answer.role, answer.content, answer.status) == ("assistant", "It is half past", MessageStatus.PARTIAL)
-    last = (await gateway.turns.events(turn.turn_id, after=0, limit=99))[-1]
-    assert last.sequence == 7
-    assert msgspec.json.decode(last.data)["code"] == "turn_interrupted"
-    assert await gateway.turns.interrupt_running(at=1011.0) == 0
-    assert len((await gateway.conversations.messages(ANNA, "two", limit=9, cursor=None)).items) == 2
-
-
-@pytest.mark.parametrize("claim", [10**30, -5, 2**63, "many", None, 1.5])
-async def test_tokens_that_no_agent_can_have_spent_do_not_keep_the_house_from_starting(
-    gateway: GatewayStores, claim: object
-) -> None:
-    turn = new_turn("one")
-    await gateway.turns.begin(turn)
-    boast = {"type": "CUSTOM", "name": "usage", "value": {"model": "m", "inputTokens": claim, "outputTokens": 4}}
-    await gateway.turns.append_events(turn.turn_id, events(2, json.dumps(boast).encode()))
-
-    assert await gateway.turns.interrupt_running(at=1010.0) == 1
-
-    ended = await gateway.turns.get(ANNA, turn.turn_id)
-    assert ended is not None
-    assert (ended.status, ended.usage) == (TurnStatus.INTERRUPTED, Usage())
+        **begun,
+        request_id=first.request_id,
+        message="What?",
+        last_event=4,
+        first=True,
+    )  # fmt: skip
+    assert (two.turn.owner, two.subject, two.last_event, two.first) == (BORIS, "", 1, True)
+    await gateway.turns.append_events(first.turn_id, events(5, b"{}"))
+    await gateway.turns.finish(result_of(first))
+    assert [left.turn.id for left in await gateway.turns.open_turns()] == [second.turn_id]
+    later = new_turn("one", message="And then?")
+    await gateway.turns.begin(later)
+    assert [(left.message, left.first) for left in await gateway.turns.open_turns()][1] == ("And then?", False)
 
 
 KEY = Idempotency(b"k" * 32, b"b" * 32, 1000.0 + 60)

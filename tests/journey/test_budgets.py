@@ -57,13 +57,14 @@ def test_many_messages_for_the_last_of_a_budget(tmp_path: Path) -> None:
         assert before < left
         with ThreadPoolExecutor(1) as pool, again.client() as client:
             asked = pool.submit(
-                lambda: client.post("/api/chat", json={"message": "please wait 30 seconds"}, headers=mine, timeout=3)
+                lambda: client.post("/api/chat", json={"message": "please wait 4 seconds"}, headers=mine, timeout=3)
             )
             eventually(lambda: tokens_left(again, mine) == before - 4000)
             os.kill(again.pid("gateway"), signal.SIGKILL)
             assert asked.exception() is not None
         eventually(lambda: again.pid("gateway") and answers(again), seconds=30)
-        assert tokens_left(again, mine) > before - 4000
+        # The turn has outlived its gateway; at its end it costs what the model reported, no more.
+        eventually(lambda: before > tokens_left(again, mine) > before - 4000, seconds=30)
 
 
 @pytest.mark.parametrize("pattern", ["two-doors", "front-door", "direct"])

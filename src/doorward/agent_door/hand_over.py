@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from doorward.agent_door.answers import denial_of, json_answer, refusal, stream_headers
-from doorward.agent_door.visit import FORGET, Operation, Visit
+from doorward.agent_door.visit import FORGET, KEEP, Operation, Visit
 from doorward.errors import AgentFailed, DoorwardError
 from doorward.http.asgi import Send
 from doorward.http.request import ClientGone, Request
@@ -21,11 +21,14 @@ from doorward.telemetry import traces
 _log = structlog.get_logger()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _WATCH_AFTER = 0.05
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_MAX_KEEP = 3600
 _ACCEPT = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,255}")
 
 
 class HandOver:
-    """Serves what the checks have allowed. A client that goes away hangs up on the runtime."""
+    """Serves what the checks have allowed. A client that goes away hangs up on the runtime, which ends the run unless
+    it was asked to keep it."""
 
     def __init__(self, runtime: Runtime, *, max_response_bytes: int) -> None:
         self._runtime = runtime
@@ -54,7 +57,10 @@ class HandOver:
                     await self._runtime.forget(visit.agent, _caller(visit), visit.session_id)
                 await send_whole(send, json_answer(visit, {}))
                 return
-            reply = await self._runtime.run(visit.agent, _caller(visit), _call(visit))
+            if visit.operation is Operation.RESUME:
+                reply = await self._runtime.resume(visit.agent, _caller(visit), visit.session_id)
+            else:
+                reply = await self._runtime.run(visit.agent, _caller(visit), _call(visit))
         except DoorwardError as error:
             _log.info("agent_run_failed", code=error.code, request_id=visit.request_id)
             await send_whole(send, refusal(visit, denial_of(error)))
@@ -110,6 +116,7 @@ def _call(visit: Visit) -> AgentCall:
         user_id=visit.turn.owner_key if visit.turn else None,
         turn_token=visit.turn_token,
         request_id=visit.request_id,
+        keep=_keep(visit.header(KEEP)),
         traceparent=traces.traceparent() or _match(_TRACEPARENT, visit.request.headers.get("traceparent")),
     )
 
@@ -120,6 +127,11 @@ def _caller(visit: Visit) -> Principal:
     if caller is None:
         raise AgentFailed("Nobody was identified.", code="internal_error")
     return caller
+
+
+def _keep(value: str | None) -> float:
+    """Whole seconds, up to an hour; 0 for anything else."""
+    return float(min(int(value), _MAX_KEEP)) if value is not None and _SECONDS.fullmatch(value) else 0.0
 
 
 def _match(pattern: re.Pattern[str], value: str | None) -> str | None:

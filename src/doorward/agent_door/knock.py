@@ -5,6 +5,7 @@ Speaks Bedrock AgentCore's data plane over HTTP, so the door may be ours or AWS'
 
 import contextlib
 import itertools
+import math
 import secrets
 import uuid
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from doorward.agent_door.visit import FORGET, REQUEST_ID, SESSION_ID, TURN_TOKEN, USER_ID
+from doorward.agent_door.visit import FORGET, KEEP, REQUEST_ID, SESSION_ID, TURN_TOKEN, USER_ID
 from doorward.errors import (
     AgentFailed,
     AgentTimeout,
@@ -24,6 +25,7 @@ from doorward.errors import (
     Conflict,
     DoorwardError,
     Forbidden,
+    NotFound,
     TooManyRequests,
 )
 from doorward.http.client import Answer, Client, ConnectTimeout, Origin
@@ -120,20 +122,23 @@ class Knock:
     async def invoke(self, call: AgentCall) -> AgentReply:
         headers = [("content-type", "application/json"), ("accept", call.accept), (SESSION_ID, call.session_id)]
         headers += _for_user(call.user_id, call.turn_token)
+        if call.keep:
+            headers.append((KEEP, str(math.ceil(call.keep))))
         if call.request_id:
             headers.append((REQUEST_ID, call.request_id))
         traceparent = call.traceparent or traces.traceparent()
         unsigned = [] if traceparent is None else [("traceparent", traceparent)]
         path = self._path_of(call.agent, "invocations")
         response = await self._send(_Sending(path, headers, unsigned, call.payload, call.bearer))
-        if response.status != 200:
-            await _raise_refusal(response)
-        return AgentReply(
-            status=response.status,
-            content_type=response.headers.get("content-type", "application/octet-stream"),
-            session_id=response.headers.get(SESSION_ID, call.session_id),
-            chunks=_Chunks(response),
-        )
+        return await _reply(response, call.session_id)
+
+    async def resume(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> AgentReply:
+        headers = [("content-type", "application/json"), (SESSION_ID, session_id), *_for_user(user_id, turn_token)]
+        response = await self._send(_Sending(self._path_of(agent, "resumeinvocation"), headers, [], b"{}"))
+        if response.status == 404:  # also of a data plane that has no such operation: AgentCore's own
+            response.hang_up()
+            raise NotFound("Nothing is left of this turn's answer.", code="turn_not_kept")
+        return await _reply(response, session_id)
 
     async def stop(
         self, agent: str, session_id: str, *, user_id: str | None = None, turn_token: Secret | None = None
@@ -230,6 +235,17 @@ class _Chunks(AsyncIterator[bytes]):
     async def aclose(self) -> None:
         """Hang up, unless the end was reached: then the connection is back in the pool already."""
         self._response.hang_up()
+
+
+async def _reply(response: Answer, session_id: str) -> AgentReply:
+    if response.status != 200:
+        await _raise_refusal(response)
+    return AgentReply(
+        status=response.status,
+        content_type=response.headers.get("content-type", "application/octet-stream"),
+        session_id=response.headers.get(SESSION_ID, session_id),
+        chunks=_Chunks(response),
+    )
 
 
 async def _raise_refusal(response: Answer) -> NoReturn:

@@ -14,6 +14,8 @@ USER_ID = "x-amzn-bedrock-agentcore-runtime-user-id"
 TURN_TOKEN = "x-amzn-bedrock-agentcore-runtime-custom-turn-token"  # noqa: S105 - the name of a header
 # On StopRuntimeSession: also erase what is kept of the session. AgentCore itself passes custom headers on to the agent.
 FORGET = "x-amzn-bedrock-agentcore-runtime-custom-forget"
+# On InvokeAgentRuntime in a turn's name: for how many seconds the run goes on, and can be resumed, without its caller.
+KEEP = "x-amzn-bedrock-agentcore-runtime-custom-keep"
 REQUEST_ID = "x-amzn-bedrock-agentcore-runtime-request-id"
 
 
@@ -22,6 +24,7 @@ class Operation(Enum):
 
     INVOKE = "InvokeAgentRuntime"
     STOP = "StopRuntimeSession"
+    RESUME = "ResumeInvocation"  # ours: AgentCore has no way back into an answer
     PING = "Ping"
     PREFLIGHT = "Preflight"
 

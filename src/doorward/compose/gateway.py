@@ -1,6 +1,5 @@
 """The gateway process: front door, sign-in, page and services over one store. What it is made of stands here."""
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -15,7 +14,7 @@ from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, 
 from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
 from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
-from doorward.compose.process import Listeners, Say
+from doorward.compose.process import Listeners, Say, Stop
 from doorward.compose.serving import Served, serve_until, traced
 from doorward.errors import ConfigurationError, StoreUnavailable
 from doorward.front_door.api.chat import chat_routes
@@ -40,7 +39,8 @@ from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.settings import Settings
 from doorward.services.budget import Budget, budget_of, load_prices
 from doorward.services.chat.forgetting import Forgetting
-from doorward.services.chat.service import ChatService, chat_options
+from doorward.services.chat.options import chat_options
+from doorward.services.chat.service import ChatService
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
 from doorward.services.metering import Meter
@@ -51,17 +51,17 @@ from doorward.stores.sqlite.open import GatewayStores, open_gateway
 _log = structlog.get_logger()
 
 
-async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio.Event) -> None:
+async def main(settings: Settings, listeners: Listeners, say: Say, stop: Stop) -> None:
     """Run the gateway until `stop`."""
     stores = open_gateway(Places(settings).gateway_store)
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
     house = GatewayHouse(settings, stores, http)
     try:
-        await stores.turns.interrupt_running(at=time.time(), cost=house.budget.cost if house.budget else None)
         await stores.budgets.settle_lost()
         users = await first_users(settings, house.who.embedded)
         metadata = await house.issuer_metadata()
         door = house.door(metadata)
+        await house.adopt_turns()
         served = (
             Served(traced("front_door", door), listeners["front_door"], house.protocol()),
             Served(operator_app, listeners["operator"], strict_protocol()),
@@ -76,7 +76,7 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio
 
         async def close() -> None:
             door.begin_shutdown()
-            await house.close_turns()
+            await house.close_turns(hand_over=stop.hand_over)
 
         await serve_until(stop, served, on_ready=ready, on_stop=close, grace=settings.gateway.shutdown_grace)
     finally:
@@ -149,10 +149,15 @@ class GatewayHouse:
             max_url_bytes=door.max_url_bytes,
         )
 
-    async def close_turns(self) -> None:
-        """End the turns that run."""
+    async def adopt_turns(self) -> None:
+        """Go on with the turns that another gateway left running."""
+        if self._chat is not None and (left := await self._chat.adopt()):
+            _log.info("turns_adopted", turns=left)
+
+    async def close_turns(self, *, hand_over: bool = False) -> None:
+        """End the turns that run, or leave them to the next gateway."""
         if self._chat is not None:
-            await self._chat.shutdown(0.0)
+            await self._chat.shutdown(0.0, hand_over=hand_over)
 
     async def close(self) -> None:
         """Close the way to the agent."""

@@ -23,7 +23,16 @@ from doorward.telemetry.logs import configure_logs
 
 Listeners = dict[str, socket.socket]
 Say = Callable[[JsonObject], None]
-Main = Callable[[Settings, Listeners, Say, asyncio.Event], Awaitable[None]]
+
+
+class Stop(asyncio.Event):
+    """Set when a process is to end. `hand_over`: another one will take its place, and goes on with what runs; SIGTERM
+    says so. SIGINT, or the end of the supervisor, says that the house closes."""
+
+    hand_over = False
+
+
+Main = Callable[[Settings, Listeners, Say, Stop], Awaitable[None]]
 
 
 def orders(settings: Settings, listeners: Listeners) -> JsonObject:
@@ -74,14 +83,19 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _until_signal(main: Main, settings: Settings, listeners: Listeners, say: Say, watch_stdin: bool) -> None:
-    stop = asyncio.Event()
+    stop = Stop()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, _hand_over, stop)
     if watch_stdin:
         os.set_blocking(0, False)
         loop.add_reader(0, _stop_at_end, loop, stop)
     await main(settings, listeners, say, stop)
+
+
+def _hand_over(stop: Stop) -> None:
+    stop.hand_over = not stop.is_set()
+    stop.set()
 
 
 def _stop_at_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -1,6 +1,5 @@
 """The runtime process: the agent door, and behind it the host of workers. What it is made of stands here."""
 
-import asyncio
 import time
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +10,7 @@ from doorward.agent_door.guard import AgentDoor, Parts, user_door, workload_door
 from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, deployment
 from doorward.compose.issuing import issuer_keys, user_tokens
 from doorward.compose.operator_port import operator_app
-from doorward.compose.process import Listeners, Say
+from doorward.compose.process import Listeners, Say, Stop
 from doorward.compose.serving import Served, serve_until, traced
 from doorward.compose.settings import environment_of
 from doorward.http.protocol import strict_protocol
@@ -32,7 +31,7 @@ from doorward.stores.sqlite.open import RuntimeStores, open_runtime
 _USER_PATTERNS = ("direct", "front-door")
 
 
-async def main(settings: Settings, listeners: Listeners, say: Say, stop: asyncio.Event) -> None:
+async def main(settings: Settings, listeners: Listeners, say: Say, stop: Stop) -> None:
     """Run the runtime until `stop`."""
     stores = open_runtime(Places(settings).runtime_store)
     host = RuntimeHost(

@@ -129,7 +129,7 @@ class Supervisor:
         if not ended.done():
             await self._later_ones(plan)
         if not ended.done():
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)  # the house closes; SIGTERM would say that another takes over
             await asyncio.wait([ended], timeout=self._grace)
         if not ended.done():
             process.kill()

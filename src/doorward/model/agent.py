@@ -12,7 +12,8 @@ class AgentCall(Struct, frozen=True, kw_only=True):
 
     `agent` is its ARN, `payload` the JSON body, `session_id` 33-100 characters. `user_id` names the user it is for
     (needs the act-for-user grant) and `turn_token` proves it. `bearer` is only set in the patterns `direct` and
-    `front-door`, where the user's own token opens the agent door.
+    `front-door`, where the user's own token opens the agent door. With `keep`, a call in a turn's name goes on for so
+    many seconds when its caller goes away, and its answer can be read again (`Agent.resume`); with 0 it ends at once.
     """
 
     agent: str
@@ -24,6 +25,7 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     bearer: Secret | None = None
     request_id: str = ""
     traceparent: str | None = None
+    keep: float = 0.0
 
 
 class AgentReply(Struct, frozen=True, kw_only=True):

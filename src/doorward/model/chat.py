@@ -92,7 +92,11 @@ class Idempotency(Struct, frozen=True):
 
 
 class NewTurn(Struct, frozen=True, kw_only=True):
-    """All that is written, in one transaction, before the agent runs."""
+    """All that is written, in one transaction, before the agent runs.
+
+    `issuer` and `subject` are the user's (`owner` is made of them), `answer_id` the id that the answer's message will
+    have: with them another process can go on with the turn (`OpenTurn`).
+    """
 
     turn_id: str
     session_id: str
@@ -103,8 +107,28 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     conversation_name: str
     first_event: bytes
     request_id: str
+    issuer: str = ""
+    subject: str = ""
+    answer_id: str = ""
     idempotency: Idempotency | None = None
     reservation: Reservation | None = None
+
+
+class OpenTurn(Struct, frozen=True, kw_only=True):
+    """A turn that runs, with all that another process needs to go on with it.
+
+    `last_event` is the number of the last event in its log; `first` says that its message is the first of its
+    conversation. `issuer`, `subject` and `answer_id` are empty for a turn that an older version began.
+    """
+
+    turn: Turn
+    issuer: str
+    subject: str
+    answer_id: str
+    request_id: str
+    message: str
+    last_event: int
+    first: bool
 
 
 class TurnResult(Struct, frozen=True, kw_only=True):

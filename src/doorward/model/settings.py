@@ -170,6 +170,9 @@ class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Turns and conversations."""
 
     heartbeat: Annotated[Seconds, note("Seconds of silence after which a stream sends a comment.")] = 15.0
+    adopt_within: Annotated[
+        float, Meta(ge=0, le=3600), note("Seconds a turn goes on without its gateway, for the next one to read on.")
+    ] = 120.0
     names: Annotated[Literal["model", "first-message"], note("Who names a conversation after its first answer.")] = (
         "model"
     )

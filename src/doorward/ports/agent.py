@@ -19,6 +19,11 @@ class Agent(Protocol):
         stream breaks off."""
         ...
 
+    async def resume(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> AgentReply:
+        """The answer of this turn's call, which was made with `keep`, from its first byte on; runs nothing. Raises as
+        `invoke`, and `NotFound` (``turn_not_kept``) when nothing is left of it."""
+        ...
+
     async def stop(
         self, agent: str, session_id: str, *, user_id: str | None = None, turn_token: Secret | None = None
     ) -> None:
@@ -37,6 +42,11 @@ class Runtime(Protocol):
     async def run(self, agent: str, caller: Principal, call: AgentCall) -> AgentReply:
         """Hand the call to the worker of this session. `agent` is the agent's name (not the ARN); `caller` decides
         whose state (checkpoints) the session is: (caller, session id), never the session id alone."""
+        ...
+
+    async def resume(self, agent: str, caller: Principal, session_id: str) -> AgentReply:
+        """The answer of a call of this turn that was run with `keep`, from its first byte on. `NotFound`
+        (``turn_not_kept``) when nothing is left of it, and for every caller but that turn."""
         ...
 
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:

@@ -4,7 +4,7 @@ Every method takes the owner (`User.key`) and looks only at that owner's rows: a
 an id that does not exist. All fail closed: a store that cannot answer raises `StoreUnavailable`, never an empty page.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from doorward.model.budget import Amount, Reservation, Spent
@@ -15,6 +15,7 @@ from doorward.model.chat import (
     Idempotency,
     Message,
     NewTurn,
+    OpenTurn,
     Page,
     Turn,
     TurnEvent,
@@ -112,11 +113,9 @@ class TurnStore(Protocol):
         """Events with a sequence greater than `after`, ascending, at most `limit`."""
         ...
 
-    async def interrupt_running(self, *, at: float, cost: Callable[[Usage], Amount] | None = None) -> int:
-        """At start-up: end every turn that a dead process left running. The answer so far (the deltas of
-        ``TEXT_MESSAGE_CONTENT`` in its log) becomes a message with status ``partial``; a last ``RUN_ERROR`` event with
-        code ``turn_interrupted`` closes the log. What such a turn had set aside is given back; what it cost is `cost`
-        of the usage in its log (without it: the tokens). Returns how many."""
+    async def open_turns(self) -> list[OpenTurn]:
+        """Every turn that runs, of all owners, in the order in which they began. Asked at start-up, to go on with what
+        another process left running; each ends by `finish` like any other."""
         ...
 
 

@@ -19,6 +19,7 @@ from doorward.ports.agent import CheckpointStore
 from doorward.runtime.agent_file import agent_file
 from doorward.runtime.exchange import NotSent, WorkerChunks, aborted, headers_for, post, refuse_failure, reply
 from doorward.runtime.keeper import WorkerKeeper
+from doorward.runtime.kept import KeptRuns
 from doorward.runtime.process import WorkerPlan
 from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of, turn_of
 from doorward.runtime.state import StateApp, StateService
@@ -41,6 +42,7 @@ class RuntimeHost:
         self._checkpoints = checkpoints
         self._environment = environment
         self._invocations = Invocations()
+        self._kept = KeptRuns()
         self._paths = {settings.name: INVOCATIONS, TITLES_AGENT: TITLES}
         self._runs = {name: AGENT_RUNS.labels(name) for name in self._paths}
         self._folder: Path | None = None
@@ -79,6 +81,7 @@ class RuntimeHost:
         """Stop what runs, the worker, the state service, and remove the private folder."""
         for invocation in self._invocations.all():
             invocation.abort("closing")
+        await self._kept.close()
         if self._router is not None:
             for keeper in self._router.workers():
                 await keeper.close()
@@ -108,13 +111,26 @@ class RuntimeHost:
         if path is None or self._router is None:
             raise NotFound(f"There is no agent {agent}.", code="agent_unknown")
         key = SessionKey(owner_of(caller), agent, call.session_id)
+        if not (call.keep and turn_of(caller)):
+            return await self._begin(self._router, path, key, (caller, call))
+        router = self._router
+        name = (*key.parts, turn_of(caller))
+        return await self._kept.run(name, call.keep, lambda: self._begin(router, path, key, (caller, call)))
+
+    async def resume(self, agent: str, caller: Principal, session_id: str) -> AgentReply:
+        return await self._kept.resume((*SessionKey(owner_of(caller), agent, session_id).parts, turn_of(caller)))
+
+    async def _begin(
+        self, router: SessionRouter[WorkerKeeper], path: str, key: SessionKey, asked: tuple[Principal, AgentCall]
+    ) -> AgentReply:
+        caller, _ = asked
         invocation = self._invocations.begin(key, self._settings.turn_timeout, turn_id=turn_of(caller))
         try:
-            keeper = self._router.worker_for(key)
+            keeper = router.worker_for(key)
             try:
-                return await self._run(keeper, path, invocation, (caller, call))
+                return await self._run(keeper, path, invocation, asked)
             except NotSent:
-                return await self._run(keeper, path, invocation, (caller, call))
+                return await self._run(keeper, path, invocation, asked)
         except BaseException:
             self._invocations.end(invocation)
             raise

@@ -26,6 +26,11 @@ class SessionKey(Struct, frozen=True):
     session_id: str
 
     @property
+    def parts(self) -> tuple[str, str, str]:
+        """Its three names."""
+        return self.owner, self.agent, self.session_id
+
+    @property
     def visible_id(self) -> str:
         """The session id as the agent sees it: the caller's, cut to 60 characters, and 32 hex digits over the key.
 

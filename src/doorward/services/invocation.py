@@ -25,7 +25,7 @@ HANG_UP_SECONDS = 0.5
 
 
 class Errand(Struct, frozen=True, kw_only=True):
-    """What one call is for. `agent` is its ARN, `payload` any JSON object."""
+    """What one call is for. `agent` is its ARN, `payload` any JSON object, `keep` as in `AgentCall`."""
 
     user: User
     agent: str
@@ -34,6 +34,7 @@ class Errand(Struct, frozen=True, kw_only=True):
     payload: dict[str, str]
     request_id: str
     accept: str = "text/event-stream"
+    keep: float = 0.0
 
 
 class Invoker:
@@ -60,12 +61,17 @@ class Invoker:
                 user_id=errand.user.key,
                 turn_token=self._token(errand),
                 request_id=errand.request_id,
+                keep=errand.keep,
             )
         )
-        if reply.status >= 400:
-            await hang_up(reply.chunks)
-            raise AgentFailed("The agent reported an error.")
-        return reply
+        return await _unless_failed(reply)
+
+    async def resume(self, errand: Errand) -> AgentReply:
+        """The answer of a call that was made with `keep`, told again from its first byte. Runs nothing."""
+        reply = await self._agent.resume(
+            errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand)
+        )
+        return await _unless_failed(reply)
 
     async def stop(self, errand: Errand) -> None:
         """Tell the agent's side that nobody waits for this call any longer."""
@@ -88,6 +94,13 @@ class Invoker:
             expires_at=self._clock() + self._token_ttl,
         )
         return Secret(self._turn_tokens.mint(identity))
+
+
+async def _unless_failed(reply: AgentReply) -> AgentReply:
+    if reply.status >= 400:
+        await hang_up(reply.chunks)
+        raise AgentFailed("The agent reported an error.")
+    return reply
 
 
 async def hang_up(chunks: AsyncIterator[bytes]) -> None:

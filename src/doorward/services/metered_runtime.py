@@ -42,6 +42,9 @@ class MeteredRuntime:
             chunks=_MeteredChunks(reply, decoder, charge),
         )
 
+    async def resume(self, agent: str, caller: Principal, session_id: str) -> AgentReply:
+        return await self._runtime.resume(agent, caller, session_id)  # nothing runs, so nothing is charged
+
     async def stop(self, agent: str, caller: Principal, session_id: str) -> bool:
         return await self._runtime.stop(agent, caller, session_id)
 

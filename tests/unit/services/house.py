@@ -11,15 +11,15 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from doorward.errors import AgentUnreachable
+from doorward.errors import AgentUnreachable, NotFound
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.agent import AgentCall, AgentReply
-from doorward.model.budget import Amount
-from doorward.model.chat import Idempotency, NewTurn, Turn, TurnEvent, TurnResult, Usage
+from doorward.model.chat import Idempotency, NewTurn, OpenTurn, Turn, TurnEvent, TurnResult
 from doorward.model.principals import User
 from doorward.model.secret import Secret
 from doorward.ports.conversations import KeyedTurnStore
-from doorward.services.chat.service import ChatOptions, ChatService
+from doorward.services.chat.options import ChatOptions
+from doorward.services.chat.service import ChatService
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker
 from doorward.services.metering import Meter
@@ -71,7 +71,9 @@ class ScriptedAgent:
         self.calls: list[AgentCall] = []
         self.stopped: list[tuple[str, str, str | None]] = []
         self.forgotten: list[tuple[str, str, str]] = []
+        self.resumed: list[tuple[str, str, str]] = []
         self.deaf = False
+        self.left: Callable[[], Script | BaseException] = lambda: NotFound("Gone.", code="turn_not_kept")
         self.answer: Callable[[AgentCall], Script | BaseException] = lambda _: Script(sse("ok"))
 
     async def invoke(self, call: AgentCall) -> AgentReply:
@@ -84,6 +86,15 @@ class ScriptedAgent:
             content_type=script.content_type,
             session_id=call.session_id,
             chunks=script.chunks(),
+        )
+
+    async def resume(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> AgentReply:
+        self.resumed.append((agent, session_id, user_id))
+        script = self.left()
+        if isinstance(script, BaseException):
+            raise script
+        return AgentReply(
+            status=script.status, content_type=script.content_type, session_id=session_id, chunks=script.chunks()
         )
 
     async def stop(
@@ -130,8 +141,8 @@ class GuardedTurns:
     async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
         return await self._turns.events(turn_id, after=after, limit=limit)
 
-    async def interrupt_running(self, *, at: float, cost: Callable[[Usage], Amount] | None = None) -> int:
-        return await self._turns.interrupt_running(at=at, cost=cost)
+    async def open_turns(self) -> list[OpenTurn]:
+        return await self._turns.open_turns()
 
 
 class House:

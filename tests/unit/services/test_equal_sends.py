@@ -164,8 +164,9 @@ async def test_after_a_restart_a_key_still_has_its_turn_and_the_agent_does_not_r
         answer = await before.chat.answer(ANNA, done.turn_id)
         before.says(asyncio.Event())
         cut = await send(before, with_key("cut"))
+        await before.chat.shutdown(0, hand_over=True)
     async with opened(tmp_path) as after:
-        await after.stores.turns.interrupt_running(at=1.0)
+        assert await after.chat.adopt() == 1
         again = await send(after)
         assert await after.chat.answer(ANNA, again.turn_id) == answer
         broken = await send(after, with_key("cut"))

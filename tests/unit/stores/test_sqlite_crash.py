@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.contract.building import ANNA
+from tests.contract.building import ANNA, end_open
 
 from doorward.model.chat import TurnStatus
 from doorward.stores.sqlite.open import open_gateway
@@ -20,7 +20,7 @@ import asyncio, sys
 from pathlib import Path
 from doorward.stores.sqlite.database import Tuning
 from doorward.stores.sqlite.open import open_gateway
-from tests.contract.building import entry, new_turn, result_of
+from tests.contract.building import end_open, entry, new_turn, result_of
 
 async def one(stores, run, worker):
     for number in range(100_000):
@@ -34,7 +34,7 @@ async def one(stores, run, worker):
 
 async def main():
     stores = open_gateway(Path(sys.argv[1]), tuning=Tuning(wal_cap=200_000))
-    await stores.turns.interrupt_running(at=5.0)
+    await end_open(stores.turns)
     await asyncio.gather(*(one(stores, sys.argv[2], worker) for worker in range(4)))
 
 asyncio.run(main())
@@ -66,7 +66,7 @@ async def test_a_process_killed_at_any_point_loses_nothing_it_had_acknowledged(t
     stores = open_gateway(path)
     assert await stores.ledger.verify() is None
     recorded = {each.entry.turn_id for each in await stores.ledger.entries(limit=1_000_000)}
-    await stores.turns.interrupt_running(at=5.0)
+    await end_open(stores.turns)
     for kind, name in (line.split() for line in acknowledged):
         turn = await stores.turns.get(ANNA, name)
         assert turn is not None, name

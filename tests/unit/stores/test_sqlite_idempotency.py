@@ -16,7 +16,7 @@ from tests.contract.building import ANNA, BORIS
 from doorward.errors import KeyReused
 from doorward.model.chat import Idempotency, MessageStatus, NewTurn, TurnResult, TurnStatus
 from doorward.stores.sqlite.migrate import MIGRATIONS, migrate
-from doorward.stores.sqlite.turns import _begin, _begun_before, _finish, _interrupt_all, _packed
+from doorward.stores.sqlite.turns import _begin, _begun_before, _finish, _packed
 from doorward.stores.sqlite.writer import Transaction
 
 DAY = 86400.0
@@ -75,7 +75,8 @@ def done(world: World, move: tuple[str, int], table: sqlite3.Connection) -> Worl
             return replace(world, running=world.running - {turn})
         case "crash":
             # The process dies with all that it had in memory; its clients ask again. Start-up ends what ran.
-            _interrupt_all(Transaction(table), world.now)
+            for turn in sorted(world.running):
+                _finish(Transaction(table), result(turn, world.now), _packed(()))
             clients = tuple(replace(client, at="idle") for client in world.clients)
             return replace(world, clients=clients, running=frozenset())
     return replace(world, now=world.now + DAY)

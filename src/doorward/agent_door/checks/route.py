@@ -6,14 +6,19 @@ from doorward.errors import InvalidInput
 from doorward.http.paths import split_path
 from doorward.model.verdicts import Deny, Verdict
 
-_OPERATIONS = {"invocations": Operation.INVOKE, "stopruntimesession": Operation.STOP}
+_OPERATIONS = {
+    "invocations": Operation.INVOKE,
+    "stopruntimesession": Operation.STOP,
+    "resumeinvocation": Operation.RESUME,
+}
 _QUALIFIER = "DEFAULT"
 _REMEMBERED = 256
 
 
 class Route:
     """Bedrock AgentCore's data plane: ``POST /runtimes/{arn}/invocations?qualifier=DEFAULT``, the same with an id and
-    ``accountId``, ``.../stopruntimesession``; and ``GET /ping`` for health checks.
+    ``accountId``, ``.../stopruntimesession``; ``.../resumeinvocation``, which reads the answer of a turn's call again;
+    and ``GET /ping`` for health checks.
 
     An ARN of another house is not told apart from an agent that this caller may not invoke: `visit.agent` stays empty.
     """

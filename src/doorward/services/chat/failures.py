@@ -12,6 +12,7 @@ from doorward.errors import (
     Conflict,
     DoorwardError,
     Forbidden,
+    NotFound,
     StoreUnavailable,
     TooManyRequests,
 )
@@ -33,6 +34,14 @@ SENTENCES = {
     "internal_error": "Something went wrong on our side.",
 }
 
+_MEANINGS: tuple[tuple[type[DoorwardError], str], ...] = (
+    (AgentTimeout, "agent_timeout"),
+    (AgentUnreachable, "agent_unreachable"),
+    (Forbidden, "agent_refused"),
+    (Conflict, "agent_busy"),
+    (TooManyRequests, "agent_busy"),
+    (StoreUnavailable, "store_unavailable"),
+)
 # Without a first byte of an answer, these mean that no agent ran.
 NEVER_RAN = frozenset({"agent_refused", "agent_busy", "agent_unreachable"})
 FROM_AGENT = frozenset({"agent_failed", "agent_timeout", "model_failed", "model_unavailable"})
@@ -64,19 +73,9 @@ class Failure(Struct, frozen=True):
 
 def failure_of(error: DoorwardError) -> Failure:
     """What an error of the way to the agent, or of the store, means for the turn."""
-    match error:
-        case AgentTimeout():
-            return Failure("agent_timeout")
-        case AgentUnreachable():
-            return Failure("agent_unreachable")
-        case Forbidden():
-            return Failure("agent_refused")
-        case Conflict() | TooManyRequests():
-            return Failure("agent_busy")
-        case StoreUnavailable():
-            return Failure("store_unavailable")
-        case _:
-            return Failure("agent_failed")
+    if isinstance(error, NotFound) and error.code == "turn_not_kept":
+        return Failure("turn_interrupted")
+    return Failure(next((code for kind, code in _MEANINGS if isinstance(error, kind)), "agent_failed"))
 
 
 def failure_from_agent(code: object) -> Failure:

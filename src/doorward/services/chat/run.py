@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from doorward.errors import DoorwardError, StoreUnavailable
 from doorward.model.budget import Amount, Spent
-from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnResult, TurnStatus, Usage
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import TurnStore
 from doorward.services.chat import agui
 from doorward.services.chat.decode import AnswerDecoder
 from doorward.services.chat.failures import NEVER_RAN, Failure, failure_of
+from doorward.services.chat.sources import NewMessage, Source
 from doorward.services.chat.tail import LiveTail
 from doorward.services.chat.writer import EventWriter
 from doorward.services.invocation import Errand, Invoker, hang_up
@@ -35,14 +36,14 @@ _STATUSES = {
 
 
 class TurnJob(Struct, frozen=True, kw_only=True):
-    """What a turn is to do. `answer_id` is the id of the answer's message; `agent` the ARN."""
+    """What a turn is to do. `agent` is its ARN; `timeout` in seconds; `keep` as in `AgentCall`."""
 
     user: User
     new: NewTurn
-    answer_id: str
     agent: str
     timeout: float
     max_answer_bytes: int
+    keep: float = 0.0
 
 
 class TurnWays(Struct, frozen=True, kw_only=True):
@@ -66,12 +67,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 class TurnRun:
     """One turn. `begun` gives the stored turn (or why it was not), `ended` its outcome. When the store knows the turn's
-    key, `begun` gives the turn that the key began, and this one does nothing.
+    key, `begun` gives the turn that the key began, and this one does nothing. `agent_told` notes
+    that the agent's side knows that nobody waits any longer.
 
-    INVARIANT: whatever happens, a turn that has begun ends with exactly one closing event.
+    INVARIANT: whatever happens, a turn that has begun ends with exactly one closing event, unless it was left (`leave`)
+    for another process to end.
     """
 
-    def __init__(self, job: TurnJob, ways: TurnWays) -> None:
+    def __init__(self, job: TurnJob, ways: TurnWays, source: Source | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.job = job
         self.errand = Errand(
@@ -81,26 +84,37 @@ class TurnRun:
             turn_id=job.new.turn_id,
             payload={"prompt": job.new.message},
             request_id=job.new.request_id,
+            keep=job.keep,
         )
         self.tail = LiveTail()
         self.begun: asyncio.Future[Turn] = loop.create_future()
         self.ended: asyncio.Future[Outcome] = loop.create_future()
         self._ways = ways
+        self._source = source or NewMessage(job.new, ways.turns, ways.invoker)
         self._writer = EventWriter(
             ways.turns, job.new.turn_id, self.tail, lambda: self.stop(Failure("store_unavailable"))
         )
+        self._writer.sequence = self._source.last_event
         self._decoder: AnswerDecoder | None = None
         self._heard = False
         self._stopped_by: Failure | None = None
         self._asking = False
         self._asked = False
         self._closing = False
+        self._left: DoorwardError | None = None
+        self._cut_short = False
+        self.agent_told = False
         self.task = asyncio.create_task(self._live())
 
     @property
     def place(self) -> tuple[str, str]:
         """The conversation: its owner's key and its id."""
         return self.job.new.owner, self.job.new.session_id
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the agent was asked, its answer not read to its end, and the turn not left: it may still run."""
+        return self._cut_short and self._left is None
 
     def stop(self, reason: Failure) -> None:
         """End it early, with this reason. A turn that is already closing ends as it would."""
@@ -109,19 +123,24 @@ class TurnRun:
             if self._asking:
                 self.task.cancel()
 
+    def leave(self, reason: DoorwardError) -> None:
+        """Let go of it without an end: another process goes on with it. Who waits for it gets `reason`. A turn that is
+        already closing ends as it would."""
+        if self._left is None and self._stopped_by is None and not self._closing:
+            self._left = reason
+            if self._asking:
+                self.task.cancel()
+
     async def _live(self) -> None:
-        new = self.job.new
         try:
-            turn = await self._ways.turns.begin(new)
+            turn = await self._source.begin(self.tail)
         except DoorwardError as error:
             self.begun.set_exception(error)
             self.begun.exception()  # seen: the caller may have gone away
             return
-        if turn.id != new.turn_id:  # another send of this key was first; nothing of this one was kept
-            self.begun.set_result(turn)
-            return
-        self.tail.publish([TurnEvent(1, new.first_event)])
         self.begun.set_result(turn)
+        if turn.id != self.job.new.turn_id:  # another send of this key was first; nothing of this one was kept
+            return
         failure: Failure | None = Failure("internal_error")
         try:
             failure = await self._ask()
@@ -130,11 +149,20 @@ class TurnRun:
             raise
         finally:
             self._closing = True
-            await self._close(turn, failure)
+            if self._left is None:
+                await self._close(turn, failure)
+            else:
+                await self._put_down(self._left)
+
+    async def _put_down(self, reason: DoorwardError) -> None:
+        await self._writer.rest([])
+        self.tail.end(reason)
+        self.ended.set_exception(reason)
+        self.ended.exception()  # seen: there may be nobody who waits for it
 
     async def _ask(self) -> Failure | None:
         """Ask the agent to the end. The failure, or None."""
-        if self._stopped_by is not None:
+        if self._stopped_by is not None or self._left is not None:
             return self._stopped_by
         self._asking = True
         try:
@@ -147,7 +175,7 @@ class TurnRun:
             return failure_of(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._stopped_by is None or task is None:
+            if (self._stopped_by is None and self._left is None) or task is None:
                 raise
             task.uncancel()
             return self._stopped_by
@@ -156,13 +184,13 @@ class TurnRun:
 
     async def _stream(self) -> Failure | None:
         job = self.job
-        self._asked = True
-        reply = await self._ways.invoker.invoke(self.errand)
-        decoder = AnswerDecoder(reply.content_type, job.answer_id, max_bytes=job.max_answer_bytes)
+        self._asked = self._cut_short = True
+        reply = await self._source.open(self.errand)
+        decoder = AnswerDecoder(reply.content_type, job.new.answer_id, max_bytes=job.max_answer_bytes)
         self._decoder = decoder
         try:
             async for chunk in reply.chunks:
-                events = decoder.feed(chunk)
+                events = self._source.unseen(decoder.feed(chunk), reply.content_type)
                 self._writer.add(events)
                 if events and not self._heard:
                     self._heard = True
@@ -171,12 +199,14 @@ class TurnRun:
                     break
                 if self._writer.full:
                     await self._writer.room()
+            else:
+                self._cut_short = False
         finally:
             await hang_up(reply.chunks)
         return decoder.answer.failure
 
     async def _close(self, turn: Turn, failure: Failure | None) -> None:
-        decoder = self._decoder
+        decoder = self._source.standing(self._decoder)
         last: list[bytes] = []
         if decoder is not None:
             last = decoder.close() if failure is None else decoder.give_up()
@@ -188,7 +218,7 @@ class TurnRun:
         result = TurnResult(
             turn_id=turn.id,
             status=_status(failure),
-            message_id=self.job.answer_id,
+            message_id=self.job.new.answer_id,
             content=content,
             message_status=_message_status(failure, content),
             at=self._ways.clock(),

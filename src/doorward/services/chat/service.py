@@ -5,7 +5,6 @@ Called by the front door's handlers. Refuses what is not the caller's with `NotF
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from typing import Literal
 
 import structlog
 from msgspec import Struct
@@ -13,20 +12,20 @@ from msgspec import Struct
 from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable
 from doorward.model.chat import Idempotency, NewTurn, OnBusy, Turn, TurnEvent, TurnResult, TurnStatus
 from doorward.model.principals import User
-from doorward.model.settings import AgentSettings, ChatSettings
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import ConversationStore, KeyedTurnStore
 from doorward.ports.services import PLAIN, Answer, Sending, StartedTurn
-from doorward.services.budget import Budget
 from doorward.services.chat import agui
 from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
+from doorward.services.chat.late import finish_later
 from doorward.services.chat.names import EXCERPT, ModelNames, Naming, first_name
+from doorward.services.chat.options import ChatOptions, job_left, job_of
 from doorward.services.chat.places import LineOptions, Places
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
+from doorward.services.chat.sources import LeftRunning
 from doorward.services.identifiers import session_id_or_new, sortable_id
 from doorward.services.invocation import Invoker
-from doorward.services.metering import Meter
 from doorward.telemetry.metrics import ACTIVE_TURNS, TOKENS, TURN_SECONDS, TURNS
 
 log = structlog.get_logger()
@@ -34,49 +33,6 @@ log = structlog.get_logger()
 READ_BATCH = 512
 STOP_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
-# Seconds before each further try to close the log of a turn that the store refused (a full disk is emptied, say).
-RETRIES = (0.05, 0.2, 1.0, 5.0, *(30.0,) * 20)
-
-
-class ChatOptions(Struct, frozen=True, kw_only=True):
-    """What the chat service is told. Without `titles_arn` and `meter`, names stay as the first message made them.
-
-    `turns_per_user` bounds the turns of one user that run, whether anybody still listens to them or not (AP-LIM-04): a
-    limit at the front door sees only those that a request waits for. None: no bound. Nor is there one without `budget`.
-    """
-
-    agent_arn: str
-    titles_arn: str | None = None
-    heartbeat: float = 15.0
-    turn_timeout: float = 900.0
-    max_answer_bytes: int = 10_485_760
-    turns_per_user: int | None = None
-    idempotency: Literal["wait", "refuse"] = "wait"
-    idempotency_ttl: float = 86400.0
-    on_busy: OnBusy = "reject"
-    queue_length: int = 8
-    queue_timeout: float = 60.0
-    budget: Budget | None = None
-    meter: Meter | None = None
-
-
-def chat_options(
-    chat: ChatSettings, agent: AgentSettings, *, agent_arn: str, titles_arn: str, turns_per_user: int | None = None
-) -> ChatOptions:
-    """The options that the settings mean."""
-    return ChatOptions(
-        agent_arn=agent_arn,
-        titles_arn=titles_arn if chat.names == "model" else None,
-        heartbeat=chat.heartbeat,
-        turn_timeout=agent.turn_timeout,
-        max_answer_bytes=agent.max_response_bytes,
-        turns_per_user=turns_per_user,
-        idempotency=chat.idempotency,
-        idempotency_ttl=chat.idempotency_ttl,
-        on_busy=chat.on_busy,
-        queue_length=chat.queue_length,
-        queue_timeout=chat.queue_timeout,
-    )
 
 
 class _Asked(Struct, frozen=True):
@@ -94,7 +50,8 @@ class ChatService:
     """Fulfils `ports.services.Chat`. Make it inside the event loop; call `shutdown` before the loop ends.
 
     INVARIANT: a turn that was started goes on when its caller goes away, and ends only by itself, by `cancel`, by a
-    newer message that interrupts it, by its time limit or by `shutdown`.
+    newer message that interrupts it, by its time limit or by `shutdown`; a process that dies, or hands over, leaves it
+    to the next one (`adopt`).
     """
 
     def __init__(
@@ -123,6 +80,7 @@ class ChatService:
         self._equal = EqualSends(turns, clock, ttl=options.idempotency_ttl, refuse=options.idempotency == "refuse")
         self._runs: dict[str, TurnRun] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._farewells: set[asyncio.Task[None]] = set()
         self._places = Places(
             options.turns_per_user,
             LineOptions(options.queue_length, options.queue_timeout),
@@ -135,6 +93,19 @@ class ChatService:
     def running(self) -> int:
         """How many turns run."""
         return len(self._runs)
+
+    async def adopt(self) -> int:
+        """At start-up, before anybody is served: go on with the turns that another process left running. What the
+        runtime does not have any more ends as ``interrupted``, with what was stored of its answer. Returns how many."""
+        left = await self._turns.open_turns()
+        for turn in left:
+            job = job_left(self._options, turn, self._clock())
+            source = LeftRunning(turn, self._turns, self._invoker, job.new.answer_id)
+            self._places.count(job.new.owner)
+            run = TurnRun(job, self._ways, source)
+            self._run(run, new=turn.first)
+            await asyncio.wait({run.begun})
+        return len(left)
 
     async def start(
         self, user: User, message: str, *, session_id: str | None, request_id: str, sending: Sending = PLAIN
@@ -169,11 +140,14 @@ class ChatService:
             raise
         # The turn's own task stores the message, so that a caller who goes away meanwhile leaves no turn half begun.
         run = TurnRun(job, self._ways)
-        self._runs[job.new.turn_id] = run
+        self._run(run, new=asked.session_id is None)
         self._places.begun(run)
-        ACTIVE_TURNS.inc()
-        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=asked.session_id is None))
         return run
+
+    def _run(self, run: TurnRun, *, new: bool) -> None:
+        self._runs[run.job.new.turn_id] = run
+        ACTIVE_TURNS.inc()
+        run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=new))
 
     def _job(self, asked: _Asked) -> TurnJob:
         if self._closing:
@@ -191,17 +165,13 @@ class ChatService:
             conversation_name=first_name(asked.message),
             first_event=agui.started(session, turn_id),
             request_id=asked.request_id,
+            issuer=user.issuer,
+            subject=user.subject,
+            answer_id=sortable_id(now),
             idempotency=asked.idempotency,
             reservation=self._budget.reservation(user, now) if self._budget is not None else None,
         )
-        return TurnJob(
-            user=user,
-            new=new,
-            answer_id=sortable_id(now),
-            agent=self._options.agent_arn,
-            timeout=self._options.turn_timeout,
-            max_answer_bytes=self._options.max_answer_bytes,
-        )
+        return job_of(self._options, user, new)
 
     async def answer(self, user: User, turn_id: str) -> Answer:
         run = self._own_run(user, turn_id)
@@ -231,20 +201,25 @@ class ChatService:
         outcome = await asyncio.shield(run.ended)
         return outcome.turn
 
-    async def shutdown(self, grace: float) -> None:
+    async def shutdown(self, grace: float, *, hand_over: bool = False) -> None:
         """Take no more turns; give the open ones `grace` seconds, then end them as ``interrupted`` with what they have.
-        Those who follow get the closing event."""
+        Those who follow get the closing event. With `hand_over` they are left as they are, for the next process."""
         self._closing = True
         self._places.close(_closing())
         tasks = {run.task for run in self._runs.values()}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
             for run in list(self._runs.values()):
-                run.stop(Failure("turn_interrupted"))
+                if hand_over:
+                    run.leave(_closing())
+                else:
+                    run.stop(Failure("turn_interrupted"))
             if late:
                 await asyncio.wait(late, timeout=CLOSE_SECONDS)
         if self._names is not None:
             await self._names.close()
+        if self._farewells:
+            await asyncio.wait(self._farewells, timeout=STOP_SECONDS)
         for chore in list(self._chores):
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
@@ -293,6 +268,8 @@ class ChatService:
     def _done(self, run: TurnRun, task: asyncio.Task[None], *, new_conversation: bool) -> None:
         turn_id = run.job.new.turn_id
         self._runs.pop(turn_id, None)
+        if run.cut_short:  # nobody reads it, and it would run on
+            self._tell(run)
         self._places.give(run.place)
         ACTIVE_TURNS.dec()
         error = None if task.cancelled() else task.exception()
@@ -313,7 +290,17 @@ class ChatService:
 
     def _stop(self, run: TurnRun, reason: Failure) -> None:
         run.stop(reason)
-        self._places.stopping(run.place, self._chore(self._stop_agent(run)))
+        self._tell(run)
+
+    def _tell(self, run: TurnRun) -> None:
+        """Tell the agent's side, once, that it can stop."""
+        if run.agent_told:
+            return
+        run.agent_told = True
+        farewell = self._chore(self._stop_agent(run))
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+        self._places.stopping(run.place, farewell)
 
     async def _stop_agent(self, run: TurnRun) -> None:
         try:
@@ -324,21 +311,7 @@ class ChatService:
 
     def _try_again(self, result: TurnResult) -> None:
         if not self._closing:
-            self._chore(self._finish_later(result))
-
-    async def _finish_later(self, result: TurnResult) -> None:
-        for delay in RETRIES:
-            await asyncio.sleep(delay)
-            try:
-                await self._turns.finish(result)
-            except StoreUnavailable:
-                continue
-            except DoorwardError as error:  # it was deleted meanwhile, or can never be written
-                log.warning("turn_left_open", turn=result.turn_id, code=error.code)
-                return
-            log.info("turn_closed_late", turn=result.turn_id)
-            return
-        log.error("turn_left_open", turn=result.turn_id)
+            self._chore(finish_later(self._turns, result))
 
     def _chore(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -47,6 +47,8 @@ class LiveTail:
         """What follows `sequence`; None when that is no longer held."""
         if sequence >= self.last:
             return []
+        if not self._events:  # nothing was published since another process left the turn
+            return None
         skip = sequence + 1 - self._events[0].sequence
         return None if skip < 0 else list(islice(self._events, skip, None))
 

@@ -17,7 +17,8 @@ MAX_BATCH = 2048
 
 
 class EventWriter:
-    """While one batch is being written, the next collects. Published to `tail` is only what is durable.
+    """While one batch is being written, the next collects. Published to `tail` is only what is durable. `sequence` is
+    the number of the last event that was added.
 
     When the store refuses, `on_problem` is called once, and nothing more is written: what is pending stays, for `rest`.
     """
@@ -27,7 +28,7 @@ class EventWriter:
         self._turn_id = turn_id
         self._tail = tail
         self._on_problem = on_problem
-        self._sequence = 1  # the first event is stored with the turn
+        self.sequence = 1  # the first event is stored with the turn
         self._pending: list[TurnEvent] = []
         self._pending_bytes = 0
         self._stopped = False
@@ -41,8 +42,8 @@ class EventWriter:
     def add(self, payloads: list[bytes]) -> None:
         """Queue events."""
         for payload in payloads:
-            self._sequence += 1
-            self._pending.append(TurnEvent(self._sequence, payload))
+            self.sequence += 1
+            self._pending.append(TurnEvent(self.sequence, payload))
             self._pending_bytes += len(payload)
         if self._task is None and not self._stopped and self._pending:
             self._task = asyncio.create_task(self._write())

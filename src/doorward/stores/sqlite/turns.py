@@ -5,19 +5,16 @@ Refuses a second running turn in a conversation, and events that leave a gap.
 """
 
 import sqlite3
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from doorward.errors import Conflict, InvalidInput, NotFound
-from doorward.model.budget import Amount, Spent
-from doorward.model.chat import Idempotency, MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.model.chat import Idempotency, NewTurn, OpenTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
 from doorward.stores.sqlite.budgets import check_budget, set_aside, settle
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.forgotten import refuse_forgotten
 from doorward.stores.sqlite.idempotency import Query, keep_key, turn_of_key
-from doorward.stores.sqlite.interrupted import RUN_ERROR, answer_so_far
 from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, event_key, message_key
 from doorward.stores.sqlite.usage import add_usage
 from doorward.stores.sqlite.words import indexed
@@ -30,7 +27,8 @@ FROM conversations WHERE owner = ? AND session_id = ?"""
 _NEW_CONVERSATION = """INSERT INTO conversations (owner, session_id, name, created_at, updated_at, message_count)
 VALUES (?, ?, ?, ?, ?, 1)"""
 _TOUCH = "UPDATE conversations SET updated_at = ?, message_count = ? WHERE id = ?"
-_INSERT_TURN = "INSERT INTO turns (id, conversation, status, started_at, request_id) VALUES (?, ?, 'running', ?, ?)"
+_INSERT_TURN = """INSERT INTO turns (id, conversation, status, started_at, request_id, issuer, subject, answer_id)
+VALUES (?, ?, 'running', ?, ?, ?, ?, ?)"""
 _INSERT_MESSAGE = """INSERT INTO messages (key, id, role, content, timestamp, turn_id, status)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _INDEX = "INSERT INTO search (rowid, words) VALUES (?, ?)"
@@ -43,6 +41,14 @@ FROM turns JOIN conversations ON conversations.id = turns.conversation WHERE tur
 _GET = """SELECT turns.id, session_id, owner, status, started_at, finished_at, error_code, model, input_tokens,
     output_tokens
 FROM turns JOIN conversations ON conversations.id = turns.conversation WHERE turns.id = ? AND owner = ?"""
+# A running turn's message is the last of its conversation.
+_OPEN = """SELECT turns.id, session_id, owner, turns.status, started_at, issuer, subject, answer_id, request_id,
+    (SELECT content FROM messages WHERE key = conversations.id * ?1 + message_count),
+    (SELECT key - turns.number * ?2 + count - 1 FROM turn_events
+        WHERE key BETWEEN turns.number * ?2 AND turns.number * ?2 + ?3 ORDER BY key DESC LIMIT 1),
+    message_count = 1
+FROM turns JOIN conversations ON conversations.id = turns.conversation WHERE turns.status = 'running'
+ORDER BY turns.number"""
 _END = """UPDATE turns SET status = ?, finished_at = ?, error_code = ?, model = ?, input_tokens = ?, output_tokens = ?
 WHERE number = ?"""
 
@@ -94,8 +100,8 @@ class SqliteTurns:
             if after < sequence <= last
         ]
 
-    async def interrupt_running(self, *, at: float, cost: Callable[[Usage], Amount] | None = None) -> int:
-        return await self._database.submit(lambda transaction: _interrupt_all(transaction, at, cost or _tokens))
+    async def open_turns(self) -> list[OpenTurn]:
+        return [_open_turn(row) for row in self._database.read(_OPEN, (LAST_POSITION + 1, LAST_EVENT + 1, LAST_EVENT))]
 
 
 def _packed(events: Sequence[TurnEvent]) -> bytes:
@@ -116,6 +122,20 @@ def _turn(row: Row) -> Turn:
         finished_at=finished_at,
         error_code=error_code,
         usage=Usage(model=model, input_tokens=input_tokens, output_tokens=output_tokens),
+    )
+
+
+def _open_turn(row: Row) -> OpenTurn:
+    turn_id, session_id, owner, status, started_at, issuer, subject, answer_id, request_id, message, last, first = row
+    return OpenTurn(
+        turn=Turn(id=turn_id, session_id=session_id, owner=owner, status=TurnStatus(status), started_at=started_at),
+        issuer=issuer,
+        subject=subject,
+        answer_id=answer_id,
+        request_id=request_id,
+        message=message or "",
+        last_event=last or 0,
+        first=bool(first),
     )
 
 
@@ -163,7 +183,8 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
         new = (turn.owner, turn.session_id, turn.conversation_name, turn.at, turn.at)
         conversation = execute(_NEW_CONVERSATION, new).lastrowid or 0
     try:
-        number = execute(_INSERT_TURN, (turn.turn_id, conversation, turn.at, turn.request_id)).lastrowid or 0
+        row = (turn.turn_id, conversation, turn.at, turn.request_id, turn.issuer, turn.subject, turn.answer_id)
+        number = execute(_INSERT_TURN, row).lastrowid or 0
     except sqlite3.IntegrityError as error:
         raise Conflict("There is a turn of this id.", code="turn_exists") from error
     key = message_key(conversation, position)
@@ -234,33 +255,3 @@ def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None
     add_usage(transaction, owner, usage, at=result.at)
     if result.spent is not None:
         settle(transaction, result.turn_id, result.spent)
-
-
-def _tokens(usage: Usage) -> Amount:
-    return Amount(usage.input_tokens + usage.output_tokens)
-
-
-def _interrupt_all(transaction: Transaction, at: float, cost: Callable[[Usage], Amount] = _tokens) -> int:
-    running = transaction.execute("SELECT number, id FROM turns WHERE status = 'running' ORDER BY number").fetchall()
-    for number, turn_id in running:
-        chunks = transaction.execute(
-            "SELECT data FROM turn_events WHERE key BETWEEN ? AND ? ORDER BY key",
-            (event_key(number, 1), event_key(number, LAST_EVENT)),
-        ).fetchall()
-        logged = [data for (chunk,) in chunks for data in _unpack(chunk)]
-        content, usage = answer_so_far(logged)
-        last = TurnEvent(len(logged) + 1, RUN_ERROR)
-        result = TurnResult(
-            turn_id=turn_id,
-            status=TurnStatus.INTERRUPTED,
-            message_id=uuid.uuid4().hex,
-            content=content,
-            message_status=MessageStatus.PARTIAL,
-            at=at,
-            events=(last,),
-            error_code="turn_interrupted",
-            usage=usage,
-            spent=Spent(amount=cost(usage)),
-        )
-        _finish(transaction, result, _packed(result.events))
-    return len(running)
