@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import machine, row_front_door, row_pages, row_peers, row_size, row_streams, row_turns
+from bench import machine, row_front_door, row_pages, row_peers, row_resume, row_size, row_streams, row_turns
 from bench.load import CLIENT
 from bench.plan import FULL, QUICK, Plan
 from bench.report import Row, markdown
@@ -15,6 +15,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "front-door": row_front_door.rows,
     "turns": row_turns.rows,
     "streams": row_streams.rows,
+    "resume": row_resume.rows,
     "pages": row_pages.rows,
     "size": row_size.rows,
     "peers": row_peers.rows,

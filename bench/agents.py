@@ -26,3 +26,10 @@ async def patient(message: str) -> AsyncIterator[str]:
     """One piece, then nothing for ten minutes."""
     yield message
     await asyncio.sleep(600)
+
+
+async def ticking(message: str) -> AsyncIterator[str]:
+    """As many pieces as the message says, one every 20 ms."""
+    for number in range(int(message)):
+        yield f"piece {number} "
+        await asyncio.sleep(0.02)

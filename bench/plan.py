@@ -15,7 +15,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     rounds: int = 3
     requests: int = 2000
     conversations: int = 100_000
-    streams: int = 500
+    streams: int = 1000
 
 
 QUICK = Plan(seconds=2, requests=300, conversations=20_000, streams=200)
