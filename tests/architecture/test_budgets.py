@@ -21,6 +21,7 @@ BROAD_HANDLERS = {
     "front_door/door.py": "the edge of the gateway process: nothing internal may leave",
     "probe/runner.py": "one broken attack must not take the others with it",
     "runtime/worker/langgraph.py": "the agent's own code runs here",
+    "runtime/worker/guarded_model.py": "a provider's client runs here, and may raise anything",
     "runtime/worker/serve.py": "the edge of the worker process, around the agent's own code",
     "runtime/worker/load.py": "the agent's file is imported here",
     "stores/sqlite/writer.py": "one write of a batch must not take the others with it",

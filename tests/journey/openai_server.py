@@ -1,7 +1,9 @@
-"""An OpenAI-compatible server of our own for tests: streams, calls tools, counts tokens, and keeps what it was sent."""
+"""An OpenAI-compatible server of our own for tests: streams, calls tools, counts tokens, keeps what it was sent, and
+fails as providers do."""
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,9 +12,18 @@ import uvicorn
 
 
 class OpenAIServer:
-    """Answers ``POST /v1/chat/completions``. Asked about the time it calls the first tool that it was given."""
+    """Answers ``POST /v1/chat/completions``. Asked about the time it calls the first tool that it was given, always
+    again when asked to loop.
+
+    `faults` are taken one for each request, and `ill` is the fault of all others: a status (``429``, ``500``; with
+    ``429/7`` it asks to wait 7 seconds), ``hang``, ``half`` (some words, then silence), ``cut`` (some words, then the
+    connection closes), ``html``, ``garbage``, ``endless``. Empty is well.
+    """
 
     def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.ill = ""
+        self.at: list[float] = []
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.url = ""
@@ -26,9 +37,13 @@ class OpenAIServer:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         request = json.loads(body)
         self.requests.append(request)
+        self.at.append(time.monotonic())
         self.keys.append(dict(scope["headers"]).get(b"authorization", b"").decode())
+        fault = self.faults.pop(0) if self.faults else self.ill
         if scope["path"] != "/v1/chat/completions":
             await answer(send, 404, {"error": {"message": "not here"}})
+        elif fault:
+            await fail(fault, receive, send)
         elif "please fail" in str(request["messages"][-1]["content"]):
             await answer(send, 400, {"error": {"message": "canary " + str(request["messages"])}})
         elif request.get("stream"):
@@ -48,13 +63,60 @@ class OpenAIServer:
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
 
+async def fail(fault: str, receive: Any, send: Any) -> None:
+    """What a provider does that is not well."""
+    status, _, wait = fault.partition("/")
+    if status.isdigit():
+        extra = [(b"retry-after", wait.encode())] if wait else []
+        await answer(send, int(status), {"error": {"message": "canary of the provider"}}, extra)
+        return
+    if fault == "hang":
+        await gone(receive)
+        return
+    kind = b"text/html" if fault == "html" else b"text/event-stream"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+    if fault in NONSENSE:
+        await send({"type": "http.response.body", "body": NONSENSE[fault]})
+        return
+    if fault == "endless":
+        leaving = asyncio.create_task(gone(receive))
+        while not leaving.done():
+            await word(send, "more and " * 500)
+            await asyncio.sleep(0)
+        return
+    await word(send, "half ")
+    await word(send, "an ")
+    if fault == "cut":
+        raise ConnectionResetError("the provider closes the connection")
+    await gone(receive)
+
+
+NONSENSE = {
+    "html": b"<html>canary: the gateway is down</html>",
+    "garbage": b"data: {canary\xff\n\ndata: [1, 2\n\n",
+}
+
+
+async def gone(receive: Any) -> None:
+    """Wait until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def word(send: Any, text: str) -> None:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    await event(send, {**HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+
+
 HEAD = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "local-model"}
 
 
 def deltas(request: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
     """The pieces of the answer."""
     last = request["messages"][-1]
-    if last["role"] == "user" and "time" in last["content"] and request.get("tools"):
+    asked = str(request["messages"][1 if request["messages"][0]["role"] == "system" else 0]["content"])
+    again = "loop" in asked or (last["role"] == "user" and "time" in last["content"])
+    if again and request.get("tools"):
         name = request["tools"][0]["function"]["name"]
         start = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
         pieces = ['{"timezone"', ': "UTC"}']
@@ -69,8 +131,8 @@ async def event(send: Any, value: dict[str, Any]) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def answer(send: Any, status: int, value: dict[str, Any]) -> None:
-    headers = [(b"content-type", b"application/json")]
+async def answer(send: Any, status: int, value: dict[str, Any], extra: list[tuple[bytes, bytes]] | None = None) -> None:
+    headers = [(b"content-type", b"application/json"), *(extra or [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(value).encode()})
 

@@ -30,7 +30,7 @@ from doorward.errors import (
 )
 from doorward.http.client import Answer, Client, ConnectTimeout, Origin
 from doorward.identity import sigv4
-from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.agent import FROM_AGENT, AgentCall, AgentReply
 from doorward.model.secret import Secret
 from doorward.model.settings import AgentSettings
 from doorward.ports.clock import Clock
@@ -262,6 +262,8 @@ def _error_of(response: Answer, problem: _Problem) -> DoorwardError:
             return TooManyRequests(problem.message, retry_after=_retry_after(response), code=problem.code)
         return TooManyRequests("The agent is busy.", retry_after=_retry_after(response))
     found = _BY_STATUS.get(response.status) or _BY_CODE.get(problem.code) or _FAILED
+    if found is _FAILED and problem.code in FROM_AGENT:
+        return AgentFailed(found.message, code=problem.code)
     return found.kind(found.message, code=found.code)
 
 

@@ -6,6 +6,20 @@ from msgspec import Struct
 
 from doorward.model.secret import Secret
 
+# Codes that an agent may say of itself: what it came to, in a word of ours. Everything else is ``agent_failed``.
+FROM_AGENT = frozenset(
+    {
+        "agent_failed",
+        "agent_timeout",
+        "model_answer_too_large",
+        "model_failed",
+        "model_garbled",
+        "model_timeout",
+        "model_unavailable",
+        "turn_steps_exceeded",
+    }
+)
+
 
 class AgentCall(Struct, frozen=True, kw_only=True):
     """One invocation of an agent.

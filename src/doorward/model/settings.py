@@ -144,6 +144,16 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "hello"
     model: Annotated[str, note("rehearsal, or provider:model as LangChain's init_chat_model takes it.")] = "rehearsal"
     model_url: Annotated[str, note("Base URL of an OpenAI-compatible server for that model.")] = ""
+    model_attempts: Annotated[Count, note("Attempts of one call of the model, while it has no output (429, 5xx).")] = 3
+    model_deadline: Annotated[
+        Seconds, note("Seconds in which the model must have begun to answer, all attempts together.")
+    ] = 120.0
+    model_stall_timeout: Annotated[Seconds, note("Seconds between two pieces of a model's output.")] = 60.0
+    model_max_characters: Annotated[Count, note("Characters of one answer of the model.")] = 400_000
+    model_breaker_failures: Annotated[
+        Count, note("Failures of the model in a row after which its calls are refused at once for a while.")
+    ] = 5
+    model_breaker_pause: Annotated[Seconds, note("Seconds of that while; then one call may try.")] = 15.0
     pass_environment: Annotated[
         tuple[str, ...], note("Names of environment variables that the agent's process gets; all others are withheld.")
     ] = ()

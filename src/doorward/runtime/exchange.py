@@ -4,15 +4,18 @@ The host calls it. It sends only the headers named here: no user's token and no 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any
 
+import msgspec
 import structlog
+from msgspec import Struct
 
 from doorward.errors import AgentFailed, AgentTimeout, AgentUnreachable, DoorwardError
 from doorward.http.client import Answer, NotConnected
-from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.agent import FROM_AGENT, AgentCall, AgentReply
 from doorward.model.principals import Principal, TurnIdentity, Workload
 from doorward.runtime.process import WorkerProcess
 from doorward.runtime.sessions import Invocation
@@ -29,6 +32,13 @@ from doorward.runtime.wire import (
 )
 
 log = structlog.get_logger()
+
+_MAX_FAILURE_BYTES = 4096
+
+
+class _Failure(Struct):
+    code: str = ""
+
 
 MEDIA_TYPES = ("text/event-stream", "application/json", "text/plain")
 
@@ -157,12 +167,16 @@ async def post(
 
 
 async def refuse_failure(response: Answer, agent: str) -> None:
-    """`AgentFailed` for every answer but 200: what a failed agent says of itself stays in the worker's log."""
+    """`AgentFailed` for every answer but 200. What a failed agent says of itself stays in the worker's log, but for a
+    code that is its own to say."""
     if response.status == 200:
         return
+    code = ""
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        code = msgspec.json.decode(await response.up_to(_MAX_FAILURE_BYTES), type=_Failure).code
     response.hang_up()
-    log.warning("agent_answered_error", agent=agent, status=response.status)
-    raise AgentFailed(SAFE_FAILURE)
+    log.warning("agent_answered_error", agent=agent, status=response.status, code=code if code in FROM_AGENT else "")
+    raise AgentFailed(SAFE_FAILURE, code=code if code in FROM_AGENT else None)
 
 
 def reply(response: Answer, call: AgentCall, chunks: WorkerChunks) -> AgentReply:

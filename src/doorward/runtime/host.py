@@ -17,6 +17,7 @@ from doorward.model.principals import Principal
 from doorward.model.settings import AgentSettings
 from doorward.ports.agent import CheckpointStore
 from doorward.runtime.agent_file import agent_file
+from doorward.runtime.breaker import BreakerOptions, ModelBreaker
 from doorward.runtime.exchange import NotSent, WorkerChunks, aborted, headers_for, post, refuse_failure, reply
 from doorward.runtime.keeper import WorkerKeeper
 from doorward.runtime.kept import KeptRuns
@@ -53,7 +54,14 @@ class RuntimeHost:
         """Start the state service and the worker; ready when it answers ``GET /ping``."""
         self._folder = Path(tempfile.mkdtemp(prefix="doorward-"))
         state_socket = str(self._folder / "state.sock")
-        self._state = StateService(StateApp(self._checkpoints, self._invocations), state_socket)
+        breaker = ModelBreaker(
+            BreakerOptions(
+                failures=self._settings.model_breaker_failures,
+                pause=self._settings.model_breaker_pause,
+                probe_time=self._settings.model_deadline,
+            )
+        )
+        self._state = StateService(StateApp(self._checkpoints, self._invocations, breaker), state_socket)
         plan = WorkerPlan(
             settings=self._settings,
             file=self._file,

@@ -21,10 +21,34 @@ INVOCATIONS: Final = "/invocations"
 TITLES: Final = "/titles/invocations"
 PING: Final = "/ping"
 STATE: Final = "/state"
+MODEL: Final = "/model"
 
 TITLES_AGENT: Final = "doorward-titles"
 MAX_STATE_BYTES: Final = 16 * 1024 * 1024
 SAFE_FAILURE: Final = "The agent failed."
+
+
+class ModelLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker holds a model to: attempts of a call, seconds in which it must have begun to answer (all attempts
+    together), seconds between two pieces of output, characters of one answer."""
+
+    attempts: int = 3
+    deadline: float = 120.0
+    stall_timeout: float = 60.0
+    max_characters: int = 400_000
+
+
+class ModelPermit(Struct, frozen=True, kw_only=True):
+    """The breaker's answer to ``GET /model``. `watched`: also a success is to be reported."""
+
+    go: bool
+    watched: bool = False
+
+
+class ModelReport(Struct, frozen=True):
+    """What ``PUT /model`` says of a call: the code of its trouble, empty when the model answered."""
+
+    code: str
 
 
 class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +64,7 @@ class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     model: str
     model_url: str
     model_key: bool
+    model_limits: ModelLimits = ModelLimits()
 
 
 class WorkerReport(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal, TurnIdentity, User, Workload
 from doorward.ports.agent import Runtime
 from doorward.services.chat.decode import AnswerDecoder
-from doorward.services.chat.failures import NEVER_RAN, failure_of
+from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, failure_of
 from doorward.services.metering import Bill, Meter
 
 
@@ -29,7 +29,7 @@ class MeteredRuntime:
         try:
             reply = await self._runtime.run(agent, caller, call)
         except DoorwardError as error:
-            await charge.settle(unsure=failure_of(error).code not in NEVER_RAN)
+            await charge.settle(unsure=failure_of(error).code not in NEVER_RAN | UNCHARGED)
             raise
         except BaseException:
             await charge.settle(unsure=True)
@@ -88,7 +88,8 @@ class _MeteredChunks:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
             self._decoder.close()
-            await self._settle(unsure=self._decoder.answer.failure is not None)
+            failure = self._decoder.answer.failure
+            await self._settle(unsure=failure is not None and failure.code not in UNCHARGED)
             raise
         except BaseException:
             await self._settle(unsure=True)

@@ -13,7 +13,7 @@ from doorward.ports.clock import Clock
 from doorward.ports.services import Answer
 from doorward.services.chat.decode import Answer as DecodedAnswer
 from doorward.services.chat.decode import AnswerDecoder
-from doorward.services.chat.failures import NEVER_RAN, Failure, failure_of
+from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, Failure, failure_of
 from doorward.services.identifiers import session_id_or_new, sortable_id
 from doorward.services.invocation import Errand, Invoker, hang_up
 from doorward.services.metering import Bill, Meter
@@ -48,6 +48,7 @@ class RelayService:
         async with self._meter.metered(user) as bill:
             answer = await self._answer(errand, bill)
             if answer.failure is not None:
+                bill.unsure = answer.failure.code not in UNCHARGED
                 raise answer.failure.error()
             bill.unsure = False
         return Answer(
@@ -68,7 +69,7 @@ class RelayService:
         try:
             reply = await self._invoker.invoke(errand)
         except DoorwardError as error:
-            bill.unsure = failure_of(error).code not in NEVER_RAN
+            bill.unsure = failure_of(error).code not in NEVER_RAN | UNCHARGED
             raise
         decoder = AnswerDecoder(reply.content_type, errand.turn_id, max_bytes=self._options.max_answer_bytes)
         try:

@@ -28,6 +28,13 @@ ACTIVE_TURNS = Gauge("doorward_active_turns", "Turns that run now.", registry=RE
 OPEN_STREAMS = Gauge("doorward_open_streams", "Event streams that are open now.", registry=REGISTRY)
 TOKENS = Counter("doorward_tokens", "Tokens that models reported.", ["direction"], registry=REGISTRY)
 AGENT_RUNS = Counter("doorward_agent_runs", "Invocations that reached a worker.", ["agent"], registry=REGISTRY)
+MODEL_FAILURES = Counter(
+    "doorward_model_failures", "Attempts of calls of the model that failed.", ["code"], registry=REGISTRY
+)
+MODEL_REFUSED = Counter("doorward_model_refused", "Calls of the model that its breaker refused.", registry=REGISTRY)
+MODEL_BREAKER_OPEN = Gauge(
+    "doorward_model_breaker_open", "1 while calls of the model are refused for everybody.", registry=REGISTRY
+)
 WORKER_RESTARTS = Counter("doorward_worker_restarts", "Workers that were started again.", registry=REGISTRY)
 
 

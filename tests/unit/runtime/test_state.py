@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from doorward.runtime.breaker import BreakerOptions, ModelBreaker
 from doorward.runtime.sessions import Invocation, Invocations, SessionKey
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.wire import INVOCATION_HEADER, MAX_STATE_BYTES
@@ -16,6 +17,9 @@ from doorward.stores.sqlite.open import open_runtime
 pytestmark = pytest.mark.anyio
 
 KEY = SessionKey("ann", "hello", "s")
+
+
+OPTIONS = BreakerOptions(failures=2, pause=60.0, probe_time=60.0)
 
 
 class Service:
@@ -30,9 +34,9 @@ class Service:
         async with self.http.get(f"http://runtime{path}", headers={INVOCATION_HEADER: handle}) as response:
             return response.status, await response.read()
 
-    async def put(self, handle: str, body: bytes) -> int:
+    async def put(self, handle: str, body: bytes, path: str = "/state") -> int:
         async with self.http.put(
-            "http://runtime/state", headers={INVOCATION_HEADER: handle}, data=io.BytesIO(body)
+            f"http://runtime{path}", headers={INVOCATION_HEADER: handle}, data=io.BytesIO(body)
         ) as response:
             return response.status
 
@@ -42,7 +46,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     stores = open_runtime(tmp_path / "runtime.db")
     invocations = Invocations()
     socket = str(tmp_path / "state.sock")
-    state = StateService(StateApp(stores.checkpoints, invocations), socket)
+    state = StateService(StateApp(stores.checkpoints, invocations, ModelBreaker(OPTIONS)), socket)
     await state.start()
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=socket)) as http:
         yield Service(http, invocations)
@@ -86,3 +90,19 @@ async def test_refuses_a_state_that_is_too_large(service: Service) -> None:
 
 async def test_serves_nothing_else(service: Service) -> None:
     assert await service.get(service.begin().handle, "/other") == (404, b"")
+
+
+async def test_a_worker_asks_the_breaker_with_the_handle_of_what_it_runs(service: Service) -> None:
+    running = service.begin()
+    go, stop = b'{"go":true,"watched":false}', b'{"go":false,"watched":false}'
+    assert await service.get(running.handle, "/model") == (200, go)
+    for _ in range(2):
+        assert await service.put(running.handle, b'{"code":"model_unavailable"}', "/model") == 200
+    assert await service.get(running.handle, "/model") == (200, stop)
+    assert await service.put(running.handle, b"nonsense", "/model") == 400
+    assert await service.put(running.handle, b"x" * 2000, "/model") in (400, 413)
+    other = service.begin(SessionKey("another", "hello", "s"))
+    assert await service.get(other.handle, "/model") == (200, go.replace(b"false", b"true"))
+    service.invocations.end(running)
+    assert (await service.get(running.handle, "/model"))[0] == 403
+    assert await service.put(running.handle, b'{"code":""}', "/model") == 403

@@ -56,7 +56,7 @@ class GraphAdapter:
         self._takes_messages = "messages" in graph.channels
 
     async def events(self, call: Invocation) -> AsyncGenerator[object, None]:
-        """The run as AG-UI events; usage comes last, or before the error of a run that failed."""
+        """The run as AG-UI events; usage comes after each node that had some, also before the error of a run."""
         writer = GraphWriter()
         stream = self._stream(call)
         try:
@@ -117,6 +117,8 @@ class GraphWriter:
         elif "__interrupt__" in item:
             value = [{"id": one.id, "value": one.value} for one in item["__interrupt__"]]
             found = [*self._closed(), custom("interrupt", value)]
+        elif self._model or any(self._tokens):
+            found = [*self._closed(), *self.spent()]  # a node has ended: what it spent is told before the next begins
         self.started = self.started or bool(found)
         return found
 
@@ -128,8 +130,12 @@ class GraphWriter:
         return self._closed()
 
     def spent(self) -> list[Event]:
-        """The tokens of the run, if the model said."""
-        return [usage(self._model, *self._tokens)] if self._model or any(self._tokens) else []
+        """The tokens that were not told yet, if the model said."""
+        if not self._model and not any(self._tokens):
+            return []
+        told = usage(self._model, *self._tokens)
+        self._model, self._tokens = "", [0, 0]
+        return [told]
 
     def _message(self, message: BaseMessage) -> list[Event]:
         if isinstance(message, AIMessageChunk):

@@ -38,6 +38,7 @@ from doorward.runtime.worker.adapter import (
 )
 from doorward.runtime.worker.agui import run_error
 from doorward.runtime.worker.logs import log_failure
+from doorward.runtime.worker.model_trouble import trouble_in
 from doorward.runtime.worker.stream import EventStream
 
 WATCH_AFTER = 0.05
@@ -170,10 +171,12 @@ class Run:
         await self._stream.close()
 
     async def _answer_failure(self, error: Exception) -> None:
+        trouble = trouble_in(error)
+        code = trouble.code if trouble is not None else "agent_failed"
         if self._stream.started:
-            await self._stream.close(run_error())
+            await self._stream.close(run_error(code))
         else:
-            body = {"error": SAFE_FAILURE, "error_type": type(error).__name__}
+            body = {"error": SAFE_FAILURE, "error_type": type(error).__name__, "code": code}
             await answer(self._send, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
 

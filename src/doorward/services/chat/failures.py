@@ -16,6 +16,7 @@ from doorward.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
+from doorward.model.agent import FROM_AGENT
 
 SENTENCES = {
     "agent_failed": "The agent reported an error.",
@@ -25,7 +26,10 @@ SENTENCES = {
     "agent_refused": "The agent's door refused the call.",
     "agent_timeout": "The agent did not answer in time.",
     "agent_unreachable": "The agent could not be reached.",
+    "model_answer_too_large": "The model's answer was too large.",
     "model_failed": "The model reported an error.",
+    "model_garbled": "The model's answer could not be read.",
+    "model_timeout": "The model did not answer in time.",
     "model_unavailable": "The model could not be reached.",
     "turn_cancelled": "The turn was cancelled.",
     "turn_superseded": "A newer message took the place of this turn.",
@@ -44,7 +48,8 @@ _MEANINGS: tuple[tuple[type[DoorwardError], str], ...] = (
 )
 # Without a first byte of an answer, these mean that no agent ran.
 NEVER_RAN = frozenset({"agent_refused", "agent_busy", "agent_unreachable"})
-FROM_AGENT = frozenset({"agent_failed", "agent_timeout", "model_failed", "model_unavailable"})
+# There was no output, so the provider charges nothing beyond what was reported.
+UNCHARGED = frozenset({"model_unavailable"})
 
 
 class Failure(Struct, frozen=True):
@@ -62,6 +67,7 @@ class Failure(Struct, frozen=True):
         kinds: dict[str, type[DoorwardError]] = {
             "agent_busy": Conflict,
             "agent_timeout": AgentTimeout,
+            "model_timeout": AgentTimeout,
             "agent_unreachable": AgentUnreachable,
             "turn_cancelled": Conflict,
             "turn_superseded": Conflict,
@@ -75,6 +81,8 @@ def failure_of(error: DoorwardError) -> Failure:
     """What an error of the way to the agent, or of the store, means for the turn."""
     if isinstance(error, NotFound) and error.code == "turn_not_kept":
         return Failure("turn_interrupted")
+    if isinstance(error, AgentFailed) and error.code in FROM_AGENT:
+        return Failure(error.code)
     return Failure(next((code for kind, code in _MEANINGS if isinstance(error, kind)), "agent_failed"))
 
 

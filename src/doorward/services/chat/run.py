@@ -18,7 +18,7 @@ from doorward.ports.clock import Clock
 from doorward.ports.conversations import TurnStore
 from doorward.services.chat import agui
 from doorward.services.chat.decode import AnswerDecoder
-from doorward.services.chat.failures import NEVER_RAN, Failure, failure_of
+from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, Failure, failure_of
 from doorward.services.chat.sources import NewMessage, Source
 from doorward.services.chat.tail import LiveTail
 from doorward.services.chat.writer import EventWriter
@@ -234,7 +234,8 @@ class TurnRun:
         if self._ways.cost is None:
             return None
         unheard = self._decoder is None and failure is not None and failure.code in NEVER_RAN
-        return Spent(amount=self._ways.cost(usage), unsure=failure is not None and self._asked and not unheard)
+        known = failure is None or failure.code in UNCHARGED or not self._asked or unheard
+        return Spent(amount=self._ways.cost(usage), unsure=not known)
 
     async def _finish(self, turn: Turn, result: TurnResult, failure: Failure | None) -> None:
         unwritten = True

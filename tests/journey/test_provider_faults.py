@@ -1,0 +1,159 @@
+"""F-21: a provider that says 429 or 500, hangs, talks nonsense or never ends, over real HTTP, with real workers."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorward.errors import AgentFailed
+from doorward.telemetry.metrics import REGISTRY
+from tests.journey.hosting import ANN, BOB, Hosted, call, hosted, read
+from tests.journey.openai_server import OpenAIServer, openai_server
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE = 30.0
+
+
+@asynccontextmanager
+async def house_of(folder: Path, **settings: Any) -> AsyncIterator[tuple[OpenAIServer, Hosted]]:
+    async with (
+        openai_server() as server,
+        hosted("", folder, model="openai:local-model", model_url=server.url, **settings) as house,
+    ):
+        yield server, house
+
+
+def failures(code: str) -> float:
+    return REGISTRY.get_sample_value("doorward_model_failures_total", {"code": code}) or 0.0
+
+
+async def code_of(house: Hosted, prompt: str = "good day", **options: Any) -> tuple[str, str]:
+    """The code that a run failed with, and the text that it had."""
+    try:
+        events = await house.answer(prompt, **options)
+    except AgentFailed as error:
+        return error.code, ""
+    last = events[-1]
+    text = "".join(event["delta"] for event in events if event["type"] == "TEXT_MESSAGE_CONTENT")
+    return (last["code"] if last["type"] == "RUN_ERROR" else ""), text
+
+
+async def test_what_passes_is_tried_again_and_reported_once(tmp_path: Path) -> None:
+    async with house_of(tmp_path) as (server, house):
+        before = failures("model_unavailable")
+        server.faults = ["500", "429"]
+        events = await house.answer("good day")
+        assert next(event["delta"] for event in events if event["type"] == "TEXT_MESSAGE_CONTENT") == "The "
+        assert len(server.requests) == 3
+        assert failures("model_unavailable") == before + 2
+        spent = [event["value"] for event in events if event.get("name") == "usage"]
+        assert [(one["inputTokens"], one["outputTokens"]) for one in spent] == [(11, 7)]
+
+        server.faults = ["429/1"]
+        assert (await code_of(house))[0] == ""
+        assert server.at[-1] - server.at[-2] >= 1.0
+
+        # A provider that asks to wait longer than there is time for is not waited for.
+        began = time.monotonic()
+        server.faults = ["429/600"]
+        assert await code_of(house) == ("model_unavailable", "")
+        assert time.monotonic() - began < PATIENCE
+
+        server.faults = ["503"] * 3
+        sent = len(server.requests)
+        assert await code_of(house) == ("model_unavailable", "")
+        assert len(server.requests) == sent + 3
+
+        server.faults = ["401"]
+        assert await code_of(house) == ("model_failed", "")
+        assert len(server.requests) == sent + 4
+
+        server.faults = ["500"]
+        reply = await house.host.run("doorward-titles", ANN, call({"prompt": "good day", "answer": "yes"}))
+        assert (await read(reply))["name"] == "A named conversation"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "text"),
+    [
+        ("hang", "model_timeout", ""),
+        ("half", "model_timeout", "half an "),
+        ("cut", "model_failed", "half an "),
+        ("html", "model_garbled", ""),
+        ("garbage", "model_garbled", ""),
+    ],
+)
+async def test_whatever_else_goes_wrong_ends_in_time_with_its_own_code_and_is_not_tried_again(
+    ill_house: tuple[OpenAIServer, Hosted], fault: str, code: str, text: str
+) -> None:
+    server, house = ill_house
+    sent = len(server.requests)
+    began = time.monotonic()
+    server.faults = [fault]
+    assert await code_of(house) == (code, text)
+    assert len(server.requests) == sent + 1
+    assert time.monotonic() - began < PATIENCE
+    assert await house.text("good day") == "The server heard: good day "
+
+
+async def test_an_answer_without_end_is_cut_and_what_there_was_is_kept(
+    ill_house: tuple[OpenAIServer, Hosted],
+) -> None:
+    server, house = ill_house
+    server.faults = ["endless"]
+    code, text = await code_of(house)
+    assert code == "model_answer_too_large"
+    assert 0 < len(text) <= 20_000
+    assert await house.text("good day") == "The server heard: good day "
+
+
+async def test_a_caller_without_a_stream_hears_the_same_code(ill_house: tuple[OpenAIServer, Hosted]) -> None:
+    server, house = ill_house
+    server.faults = ["garbage"]
+    with pytest.raises(AgentFailed) as caught:
+        await house.run("good day", accept="application/json")
+    assert (caught.value.code, caught.value.message) == ("model_garbled", "The agent failed.")
+
+
+async def test_a_model_that_stays_down_is_not_asked_any_more_until_a_probe_gets_through(tmp_path: Path) -> None:
+    async with house_of(
+        tmp_path, model_attempts=1, model_breaker_failures=3, model_breaker_pause=2.0, isolation="shared"
+    ) as (server, house):
+        server.ill = "503"
+        for who in (ANN, BOB, ANN):
+            assert await code_of(house, who=who) == ("model_unavailable", "")
+        assert REGISTRY.get_sample_value("doorward_model_breaker_open") == 1
+        sent, began = len(server.requests), time.monotonic()
+        for who in (ANN, BOB, ANN, BOB):
+            assert await code_of(house, who=who) == ("model_unavailable", "")
+        quick = time.monotonic() - began
+        if quick < 2.0:  # on a machine that stood still, a probe may have gone out
+            assert len(server.requests) == sent
+        server.ill = ""
+        while (await code_of(house))[0]:
+            assert time.monotonic() - began < PATIENCE
+        assert time.monotonic() - began >= 1.5
+        assert REGISTRY.get_sample_value("doorward_model_breaker_open") == 0
+        assert (await code_of(house, who=BOB))[0] == ""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def ill_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[OpenAIServer, Hosted]]:
+    """One house for all: its breaker never opens."""
+    async with house_of(
+        tmp_path_factory.mktemp("ill"),
+        model_deadline=3.0,
+        model_stall_timeout=1.0,
+        model_max_characters=20_000,
+        model_breaker_failures=1000,
+    ) as made:
+        yield made
