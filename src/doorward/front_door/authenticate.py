@@ -2,8 +2,9 @@
 
 from doorward.errors import Unauthenticated
 from doorward.front_door.check import Answer, Tools
+from doorward.front_door.known_route import NOT_HERE
 from doorward.front_door.visit import Visit
-from doorward.http.routes import Access
+from doorward.http.routes import Access, Route
 from doorward.model.principals import User
 from doorward.model.sign_in import BrowserSession
 from doorward.model.verdicts import Deny
@@ -25,6 +26,10 @@ class Authenticate:
         route = visit.route
         if visit.preflight or route is None or route.access is Access.PUBLIC:
             return None
+        verdict = await self._identify(visit, route)
+        return NOT_HERE if verdict is not None and route.access is Access.OPERATOR else verdict
+
+    async def _identify(self, visit: Visit, route: Route) -> Answer:
         if any(name in visit.query_string for name in _TOKEN_PARAMETERS):
             return _no("token_in_query", "A token in the URL is not taken.", error="invalid_request", status=400)
         given = visit.header_values("authorization")

@@ -2,8 +2,11 @@
 cookie opens must come from our page and, when it changes something, carry the token that only our page knows."""
 
 from doorward.front_door.check import Answer, Tools
+from doorward.front_door.known_route import NOT_HERE
 from doorward.front_door.origins import Origins
 from doorward.front_door.visit import Visit
+from doorward.http.routes import Access
+from doorward.model.principals import OPERATOR
 from doorward.model.verdicts import Deny
 
 _SAFE = frozenset({"GET", "HEAD"})
@@ -16,6 +19,11 @@ class Csrf:
         self._origins = Origins(tools.settings, tools.public_url)
 
     async def check(self, visit: Visit) -> Answer:
+        verdict = self._foreign(visit)
+        hidden = visit.route is not None and visit.route.access is Access.OPERATOR
+        return NOT_HERE if verdict is not None and hidden and OPERATOR not in visit.session.roles else verdict
+
+    def _foreign(self, visit: Visit) -> Answer:
         if not visit.cookie:
             return None
         if not self._origins.may_send_cookies(visit.origin, visit.headers.get("host", "")):

@@ -1,8 +1,14 @@
-"""Refuses what is not in the table of routes: unknown paths with 404, other methods with 405."""
+"""Refuses what is not in the table of routes: unknown paths with 404, other methods with 405.
+
+INVARIANT: to whoever is no operator, an operator's route is a path that does not exist (AP-SES-08): `NOT_HERE` is the
+answer to both, here and in the checks that follow.
+"""
 
 from doorward.front_door.check import Answer, Tools
 from doorward.front_door.visit import Visit
 from doorward.model.verdicts import Deny
+
+NOT_HERE = Deny(code="not_found", detail="There is nothing here.", status=404)
 
 
 class KnownRoute:
@@ -12,8 +18,8 @@ class KnownRoute:
         del tools
 
     async def check(self, visit: Visit) -> Answer:
-        if visit.match is None:
-            return Deny(code="not_found", detail="There is nothing here.", status=404)
+        if visit.match is None or (visit.route is None and visit.match.operators_only):
+            return NOT_HERE
         if visit.route is None:
             return Deny(
                 code="method_not_allowed",

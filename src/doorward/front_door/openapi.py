@@ -168,8 +168,10 @@ def _problems(route: Route) -> list[int]:
     found = [*_ALWAYS]
     if route.body is not None or route.form:
         found += _WITH_BODY
-    if route.access is not Access.PUBLIC:
+    if route.access is Access.USER:
         found.append(401)
+    if route.access is Access.OPERATOR:
+        found.append(404)
     return found
 
 

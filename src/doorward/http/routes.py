@@ -63,6 +63,7 @@ class Match(Struct, frozen=True):
     route: Route | None
     params: dict[str, str]
     methods: frozenset[str]
+    operators_only: bool
 
 
 class RouteTable:
@@ -84,12 +85,17 @@ class RouteTable:
         """The match, or None when no route has this path."""
         methods = self._literal.get(segments)
         if methods is not None:
-            return Match(_for_method(methods, method), {}, frozenset(methods))
+            return _match(methods, method, {})
         for template, candidates in self._templates.items():
             params = _params(template, segments)
             if params is not None:
-                return Match(_for_method(candidates, method), params, frozenset(candidates))
+                return _match(candidates, method, params)
         return None
+
+
+def _match(methods: dict[str, Route], method: str, params: dict[str, str]) -> Match:
+    operators_only = all(route.access is Access.OPERATOR for route in methods.values())
+    return Match(_for_method(methods, method), params, frozenset(methods), operators_only)
 
 
 def _for_method(methods: dict[str, Route], method: str) -> Route | None:

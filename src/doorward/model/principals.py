@@ -5,6 +5,9 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+# The role of those who run the house.
+OPERATOR = "operator"
+
 
 class User(Struct, frozen=True, kw_only=True):
     """A person or program that signed in. The identity is the pair (issuer, subject); everything else may change.

@@ -1,7 +1,9 @@
 """Every check of the front door, asked from outside."""
 
+import re
+
 import pytest
-from tests.unit.front_door.rig import ALICE, front_door
+from tests.unit.front_door.rig import ALICE, Reply, front_door
 
 from doorward.front_door.visit import Visit
 from doorward.http.response import Response
@@ -88,7 +90,38 @@ async def test_operator_routes_are_for_operators() -> None:
     async with front_door() as rig:
         assert (await rig.request("GET", "/api/admin", "Authorization: Bearer root-token")).status == 200
         refused = await rig.request("GET", "/api/admin", ALICE)
-    assert (refused.status, refused.code) == (403, "forbidden")
+    assert (refused.status, refused.code) == (404, "not_found")
+
+
+async def test_to_others_an_operator_route_is_one_that_does_not_exist() -> None:
+    """AP-SES-08: whatever they send, and however, they get what an unknown path gets."""
+    preflight = ("Origin: http://127.0.0.1:8000", "Access-Control-Request-Method: GET")
+    ways = [
+        (),
+        (ALICE,),
+        ("Authorization: Bearer nobody",),
+        ("Authorization: Basic x",),
+        (ALICE, ALICE),
+        ("Cookie: s=alice",),
+        ("Cookie: s=alice", "Origin: http://127.0.0.1:8000"),
+        (ALICE, "X-Role: operator", "X-Roles: operator", "X-Forwarded-Groups: operator"),
+        preflight,
+        (ALICE, *preflight),
+    ]
+    async with front_door() as rig:
+        for headers in ways:
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+                hidden = await rig.request(method, "/api/admin", *headers)
+                unknown = await rig.request(method, "/api/admim", *headers)
+                assert _seen(hidden) == _seen(unknown), (method, headers)
+        assert (await rig.request("GET", "/api/admin?access_token=x")).status == 404
+        assert rig.handlers.runs == 0
+
+
+def _seen(reply: Reply) -> tuple[object, ...]:
+    """What somebody outside can tell an answer by."""
+    body = re.sub(rb"[0-9a-f]{32}", b"", reply.body)
+    return reply.status, sorted(name for name in reply.headers if name != "Date"), body
 
 
 async def test_a_browser_session_reads_and_needs_the_csrf_token_and_our_origin_to_write() -> None:
