@@ -4,7 +4,7 @@ import pytest
 from tests.contract.test_browser_sessions import browser_session
 from tests.contract.test_grants import code, refresh
 
-from doorward.errors import Conflict
+from doorward.errors import Conflict, InvalidInput
 from doorward.model.sign_in import Account
 from doorward.stores.sqlite.open import GatewayStores
 
@@ -90,3 +90,56 @@ async def test_enabling_again_does_not_bring_back_what_was_revoked(gateway: Gate
 
     assert await gateway.grants.take_refresh("r1") is None
     assert not await gateway.accounts.set_disabled("nobody", disabled=True)
+
+
+async def test_pages_of_accounts_are_ordered_and_whole(gateway: GatewayStores) -> None:
+    """The contract of `AccountDirectory`."""
+    for name in ("cleo", "Anna", "boris", "Dora", "emil"):
+        await gateway.accounts.add(account(name))
+
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = await gateway.accounts.page(limit=2, cursor=cursor)
+        found += [each.username for each in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert found == ["Anna", "boris", "cleo", "Dora", "emil"]
+
+
+async def test_accounts_are_searched_by_name_and_address_in_any_case(gateway: GatewayStores) -> None:
+    await gateway.accounts.add(account("Anna", email="a@first.example"))
+    await gateway.accounts.add(account("boris", email="b@second.example"))
+
+    for query, names in (("aNN", ["Anna"]), ("Second", ["boris"]), ("%", [])):
+        page = await gateway.accounts.page(limit=9, cursor=None, query=query)
+        assert [each.username for each in page.items] == names
+
+
+async def test_a_cursor_of_another_search_is_refused(gateway: GatewayStores) -> None:
+    """AP-SES-03."""
+    for name in ("Anna", "boris"):
+        await gateway.accounts.add(account(name))
+    cursor = (await gateway.accounts.page(limit=1, cursor=None)).next_cursor
+
+    with pytest.raises(InvalidInput) as caught:
+        await gateway.accounts.page(limit=1, cursor=cursor, query="a")
+    assert caught.value.code == "invalid_cursor"
+
+
+async def test_new_roles_end_the_sessions_that_hold_the_old_ones(gateway: GatewayStores) -> None:
+    await gateway.accounts.add(account())
+    await gateway.grants.save_refresh(refresh("r2", family="f2", subject="subject-of-Anna"))
+    await gateway.sessions.save(browser_session("b1", subject="subject-of-Anna"))
+    await gateway.sessions.save(browser_session("b2", subject="subject-of-Boris"))
+
+    assert await gateway.accounts.set_roles("anna", frozenset({"a", "b"}))
+    assert not await gateway.accounts.set_roles("boris", frozenset({"operator"}))
+
+    found = await gateway.accounts.by_username("Anna")
+    assert found is not None
+    assert found.roles == {"a", "b"}
+    assert await gateway.grants.take_refresh("r2") is None
+    assert await gateway.sessions.get("b1") is None
+    assert await gateway.sessions.get("b2") is not None

@@ -45,7 +45,7 @@ def test_the_ready_file_is_private_and_complete(house: House) -> None:
         "workload",
         "metrics",
     }
-    assert len(house.ready["users"]) == 2
+    assert [user["username"] for user in house.ready["users"]] == ["user-one", "user-two", "operator"]
     assert set(house.ready["workload"]) == {"region", "access_key_id", "secret_access_key"}
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from doorward.cli.options import loaded_from, settings_options
-from doorward.compose.checkup import Remark, check_up
+from doorward.compose.checkup import check_up
 from doorward.compose.settings import Loaded
+from doorward.model.console import Remark
 
 
 @click.command("doctor")

@@ -11,7 +11,7 @@ from doorward.errors import DoorwardError
 _COMMANDS = {
     "up": "Start the house on this machine: both processes, supervised.",
     "serve": "Run one process alone: gateway or runtime.",
-    "user": "Users of the embedded sign-in: add, list, disable, passwd.",
+    "user": "Users of the embedded sign-in: add, list, disable, roles, passwd.",
     "token": "An access token for a user of the embedded sign-in.",
     "audit": "The ledger: list and verify.",
     "probe": "Attack the house as an outsider would, and say what gets through.",

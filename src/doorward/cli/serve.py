@@ -14,4 +14,4 @@ from doorward.compose.serve import serve
 @settings_options
 def command(process: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Run the gateway or the runtime alone until SIGTERM."""
-    sys.exit(serve(process, loaded_from(options).settings))
+    sys.exit(serve(process, loaded_from(options)))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from doorward.cli.options import data_options, loaded_from
-from doorward.compose.accounts import add_user, disable_user, list_users, random_password, set_password
+from doorward.compose.accounts import add_user, disable_user, list_users, random_password, set_password, set_roles
 from doorward.compose.running import as_running
 
 
@@ -47,6 +47,16 @@ def disable(username: str, undo: bool, **options: Any) -> None:  # noqa: ANN401
     """Disable USERNAME; every session and refresh token of theirs ends at once."""
     asyncio.run(disable_user(as_running(loaded_from(options)), username, disabled=not undo))
     click.echo(f"{'Enabled' if undo else 'Disabled'} {username}.")
+
+
+@command.command("roles")
+@click.argument("username")
+@click.option("--role", "roles", multiple=True, help="A role that the user is to have; without any, none is left.")
+@data_options
+def roles_(username: str, roles: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Replace the roles of USERNAME; every session and refresh token of theirs, which hold the old ones, ends."""
+    asyncio.run(set_roles(as_running(loaded_from(options)), username, frozenset(roles)))
+    click.echo(f"Roles of {username}: {', '.join(sorted(roles)) or 'none'}.")
 
 
 @command.command("passwd")

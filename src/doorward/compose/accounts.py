@@ -48,6 +48,16 @@ async def disable_user(settings: Settings, username: str, *, disabled: bool) -> 
     )
 
 
+async def set_roles(settings: Settings, username: str, roles: frozenset[str]) -> None:
+    """Replace them; sessions and refresh tokens end. `NotFound`."""
+
+    async def act(stores: GatewayStores, _: SignIn) -> None:
+        if not await stores.accounts.set_roles(username, roles):
+            raise NotFound("There is no such user.", code="user_not_found")
+
+    await _recorded(settings, "user roles", username, act)
+
+
 async def set_password(settings: Settings, username: str, password: str) -> None:
     """Replace it, and end every session of the user. `NotFound`, `InvalidInput`."""
 

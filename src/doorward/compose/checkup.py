@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-from msgspec import Struct
 
 from doorward.compose.auditing import last_self_test
 from doorward.compose.house import Places, is_embedded, issuer
@@ -17,26 +16,27 @@ from doorward.compose.settings import Loaded
 from doorward.errors import DoorwardError
 from doorward.identity.discovery import discover
 from doorward.identity.fetch import HttpFetch
+from doorward.model.console import Remark
+from doorward.model.ledger import LedgerEntry
 from doorward.model.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 
 
-class Remark(Struct, frozen=True):
-    """One line of the check-up: `state` is ``ok``, ``note`` or ``bad``."""
-
-    state: str
-    text: str
-
-
 async def check_up(loaded: Loaded) -> AsyncIterator[Remark]:
-    """All remarks. Changes nothing."""
+    """All remarks, for the command line: about the house that is up, or that would be. Changes nothing."""
     settings = as_running(loaded)
+    async for remark in check_house(settings, last_self_test(settings)):
+        yield remark
+
+
+async def check_house(settings: Settings, tested: LedgerEntry | None) -> AsyncIterator[Remark]:
+    """All remarks about a house with these settings; `tested` is what its last self-test wrote. Changes nothing."""
     for finding in findings(settings):
         yield Remark("bad", f"{finding.code}: {finding.message}")
     for name, what in twins(settings).items():
         yield Remark("note", f"twin {name}: {what}")
-    for remark in [*_agent(settings), *_files(settings), *_self_test(settings)]:
+    for remark in [*_agent(settings), *_files(settings), _self_test(tested)]:
         yield remark
     async with aiohttp.ClientSession(trust_env=False, timeout=_TIMEOUT) as http:
         yield await _answers(http, "front door", f"{settings.gateway.public_url}/readyz")
@@ -65,14 +65,12 @@ def _files(settings: Settings) -> Iterator[Remark]:
     yield Remark("ok" if os.access(root, os.W_OK) else "bad", f"data folder {root}")
 
 
-def _self_test(settings: Settings) -> Iterator[Remark]:
-    entry = last_self_test(settings)
+def _self_test(entry: LedgerEntry | None) -> Remark:
     if entry is None:
-        yield Remark("note", "no self-test is among the newest entries of the ledger")
-        return
+        return Remark("note", "no self-test is among the newest entries of the ledger")
     when = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     state = "ok" if entry.verdict == "allow" else "bad"
-    yield Remark(state, f"last self-test, {when}: {entry.resource}")
+    return Remark(state, f"last self-test, {when}: {entry.resource}")
 
 
 async def _answers(http: aiohttp.ClientSession, what: str, url: str) -> Remark:

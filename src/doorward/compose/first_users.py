@@ -1,5 +1,8 @@
-"""The two users that the first start makes. In development their passwords are kept beside the store, mode 0600, so
-that tools can sign in again; changing a password forgets it here."""
+"""The users that the first start makes: two, and in development an operator besides. In development their passwords are
+kept beside the store, mode 0600, so that tools can sign in again; changing a password forgets it here.
+
+INVARIANT: in production nobody is an operator before somebody with the data folder says so (`doorward user add`).
+"""
 
 from pathlib import Path
 
@@ -16,9 +19,10 @@ async def first_users(settings: Settings, sign_in: SignIn | None) -> list[JsonOb
     """The first users with their passwords, as far as they are known. None with an outside issuer."""
     if sign_in is None:
         return []
-    made = await sign_in.accounts.ensure_first_users()
+    production = settings.environment == "production"
+    made = await sign_in.accounts.ensure_first_users(with_operator=not production)
     users: list[JsonObject] = [{"username": name, "password": password.reveal()} for name, password in made]
-    if settings.environment == "production":
+    if production:
         return users
     file = Places(settings).first_users
     if users:

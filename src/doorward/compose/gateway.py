@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from doorward import __version__
 from doorward.agent_door.knock import Knock
+from doorward.compose.console import Console
 from doorward.compose.first_users import first_users
 from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, arn, deployment
 from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
@@ -16,6 +17,7 @@ from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say, Stop
 from doorward.compose.serving import Served, serve_until, traced
+from doorward.compose.settings import Loaded
 from doorward.errors import ConfigurationError, StoreUnavailable
 from doorward.front_door.api.chat import chat_routes
 from doorward.front_door.api.conversations import conversation_routes
@@ -51,11 +53,12 @@ from doorward.stores.sqlite.open import GatewayStores, open_gateway
 _log = structlog.get_logger()
 
 
-async def main(settings: Settings, listeners: Listeners, say: Say, stop: Stop) -> None:
+async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> None:
     """Run the gateway until `stop`."""
+    settings = loaded.settings
     stores = open_gateway(Places(settings).gateway_store)
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
-    house = GatewayHouse(settings, stores, http)
+    house = GatewayHouse(loaded, stores, http)
     try:
         await stores.budgets.settle_lost()
         users = await first_users(settings, house.who.embedded)
@@ -68,6 +71,7 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: Stop) -
         )
 
         def ready() -> None:
+            house.start()
             endpoints = {
                 "authorize_endpoint": metadata.authorization_endpoint if metadata else None,
                 "token_endpoint": metadata.token_endpoint if metadata else None,
@@ -88,7 +92,8 @@ async def main(settings: Settings, listeners: Listeners, say: Say, stop: Stop) -
 class GatewayHouse:
     """The gateway's parts, joined. Made inside the event loop."""
 
-    def __init__(self, settings: Settings, stores: GatewayStores, http: aiohttp.ClientSession) -> None:
+    def __init__(self, loaded: Loaded, stores: GatewayStores, http: aiohttp.ClientSession) -> None:
+        settings = loaded.settings
         self._settings = settings
         self._stores = stores
         self._http = http
@@ -99,6 +104,7 @@ class GatewayHouse:
         self._forgetting: Forgetting | None = None
         prices = load_prices(PRICES)
         self.budget: Budget | None = budget_of(settings.budget, prices, settings.agent.model)
+        self._console = Console(loaded, stores, self.who, http) if _has_console(settings) else None
         self._meter = Meter(self.budget, stores.budgets, time.time, usage=stores.usage)
         if self.budget is not None and settings.agent.model != "rehearsal" and not prices.of(settings.agent.model):
             _log.warning("model_without_price", model=settings.agent.model)
@@ -117,6 +123,7 @@ class GatewayHouse:
         routes = [
             *self.who.routes(),
             *self._pattern_routes(),
+            *self._console_routes(),
             *page_routes(self._page(metadata)),
             *health_routes(self._checks()),
         ]
@@ -137,6 +144,11 @@ class GatewayHouse:
                 observers=(count_request,),
             ),
         )
+
+    def start(self) -> None:
+        """Begin what runs beside the doors."""
+        if self._console is not None:
+            self._console.start()
 
     def protocol(self) -> type:
         """The strict protocol with the configured limits."""
@@ -160,7 +172,9 @@ class GatewayHouse:
             await self._chat.shutdown(0.0, hand_over=hand_over)
 
     async def close(self) -> None:
-        """Close the way to the agent."""
+        """Close the way to the agent, and what runs beside the doors."""
+        if self._console is not None:
+            await self._console.close()
         await self.close_turns()
         if self._forgetting is not None:
             await self._forgetting.close()
@@ -230,6 +244,10 @@ class GatewayHouse:
             *self._session_routes(),
         ]
 
+    def _console_routes(self) -> list[Route]:
+        """After the pattern's, which make the chat."""
+        return [] if self._console is None else self._console.routes(self._chat)
+
     def _session_routes(self) -> list[Route]:
         return [*self._sessions.routes(), *me_routes(self._settings.pattern, self._settings.agent.model)]
 
@@ -284,6 +302,11 @@ class GatewayHouse:
     async def _agent_door_answers(self) -> bool:
         async with self._http.get(f"{self._settings.agent.url}/ping", allow_redirects=False) as answer:
             return answer.status == 200
+
+
+def _has_console(settings: Settings) -> bool:
+    """In `direct` nobody has a session here, and the page holds its token itself: no place for an operator's."""
+    return settings.console.enabled and settings.pattern != "direct"
 
 
 def _credentials(settings: Settings) -> Credentials | None:

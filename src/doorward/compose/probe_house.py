@@ -24,6 +24,7 @@ from doorward.model.chat import JsonObject
 from doorward.model.secret import Secret
 from doorward.model.settings import Settings
 from doorward.probe.target import Account, Chat, SignIn, Target, Workload
+from doorward.sign_in.accounts import FIRST_OPERATOR
 from doorward.sign_in.routes import tokens_of
 from doorward.sign_in.tokens import Grant
 from doorward.stores.sqlite.open import open_gateway
@@ -98,7 +99,11 @@ def target_of(ready: JsonObject, *, logs: Iterable[Path] = (), canary: str = CAN
             redirect_uri=ready["redirect_uri"],
         ),
         chat=replace(_CHATS[pattern], canary=canary),
-        users=tuple(Account(username=user["username"], password=Secret(user["password"])) for user in ready["users"]),
+        users=tuple(
+            Account(username=user["username"], password=Secret(user["password"]))
+            for user in ready["users"]
+            if user["username"] != FIRST_OPERATOR
+        ),
         workload=_workload(ready["workload"]) if signed else None,
         metrics=tuple(ready.get("metrics", ())),
         logs=tuple(str(log) for log in logs),
@@ -145,7 +150,7 @@ async def _with_keys_changed(settings: Settings) -> Keys:
     try:
         sign_in = embedded_sign_in(settings, stores)
         await first_users(settings, sign_in)
-        account = (await sign_in.accounts.list())[0]
+        account = next(each for each in await sign_in.accounts.list() if each.username != FIRST_OPERATOR)
         grant = Grant(client_id=PROGRAM_CLIENT, scope="openid email profile", auth_time=time.time())
         retired = tokens_of(sign_in).access(account, grant)
     finally:

@@ -13,7 +13,7 @@ import msgspec
 
 from doorward.compose.house import Places
 from doorward.compose.occupied import occupied
-from doorward.compose.settings import decode_secret, encode_secret
+from doorward.compose.settings import Loaded, decode_secret, encode_secret
 from doorward.compose.supervisor import EXIT_CONFIGURATION
 from doorward.errors import ConfigurationError, DoorwardError
 from doorward.model.chat import JsonObject
@@ -32,19 +32,22 @@ class Stop(asyncio.Event):
     hand_over = False
 
 
-Main = Callable[[Settings, Listeners, Say, Stop], Awaitable[None]]
+Main = Callable[[Loaded, Listeners, Say, Stop], Awaitable[None]]
 
 
-def orders(settings: Settings, listeners: Listeners) -> JsonObject:
-    """What a child is told: all settings (with secrets in clear: the pipe is private) and its sockets' numbers."""
+def orders(loaded: Loaded, listeners: Listeners) -> JsonObject:
+    """What a child is told: all settings (with secrets in clear: the pipe is private), where they come from, and its
+    sockets' numbers."""
     return {
-        "settings": msgspec.to_builtins(settings, enc_hook=encode_secret),
+        "settings": msgspec.to_builtins(loaded.settings, enc_hook=encode_secret),
+        "sources": loaded.sources,
         "listeners": {name: listener.fileno() for name, listener in listeners.items()},
     }
 
 
-def run(name: str, settings: Settings, listeners: Listeners, say: Say, *, watch_stdin: bool) -> int:
+def run(name: str, loaded: Loaded, listeners: Listeners, say: Say, *, watch_stdin: bool) -> int:
     """Run one process of the house until SIGINT or SIGTERM. Returns the exit status."""
+    settings = loaded.settings
     configure_logs(name, level=settings.telemetry.log_level, as_json=settings.telemetry.log_format == "json")
     # Each process imports its own side only: the gateway must not pay for the runtime, nor the other way round.
     main: Main = import_module(f"doorward.compose.{name}").main
@@ -54,7 +57,7 @@ def run(name: str, settings: Settings, listeners: Listeners, say: Say, *, watch_
             _traced(name, settings.telemetry),
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
-            runner.run(_until_signal(main, settings, listeners, say, watch_stdin))
+            runner.run(_until_signal(main, loaded, listeners, say, watch_stdin))
     except DoorwardError as error:
         sys.stderr.write(f"doorward {name}: {error.message} [{error.code}]\n")
         return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1
@@ -82,7 +85,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return import_module("uvloop").new_event_loop  # type: ignore[no-any-return]
 
 
-async def _until_signal(main: Main, settings: Settings, listeners: Listeners, say: Say, watch_stdin: bool) -> None:
+async def _until_signal(main: Main, loaded: Loaded, listeners: Listeners, say: Say, watch_stdin: bool) -> None:
     stop = Stop()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
@@ -90,7 +93,7 @@ async def _until_signal(main: Main, settings: Settings, listeners: Listeners, sa
     if watch_stdin:
         os.set_blocking(0, False)
         loop.add_reader(0, _stop_at_end, loop, stop)
-    await main(settings, listeners, say, stop)
+    await main(loaded, listeners, say, stop)
 
 
 def _hand_over(stop: Stop) -> None:
@@ -118,7 +121,7 @@ def _child(name: str) -> int:
     def say(ready: JsonObject) -> None:
         os.write(told["status_fd"], msgspec.json.encode(ready) + b"\n")
 
-    return run(name, settings, listeners, say, watch_stdin=True)
+    return run(name, Loaded(settings, told["sources"]), listeners, say, watch_stdin=True)
 
 
 if __name__ == "__main__":

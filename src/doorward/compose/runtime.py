@@ -12,7 +12,7 @@ from doorward.compose.issuing import issuer_keys, user_tokens
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say, Stop
 from doorward.compose.serving import Served, serve_until, traced
-from doorward.compose.settings import environment_of
+from doorward.compose.settings import Loaded, environment_of
 from doorward.http.protocol import strict_protocol
 from doorward.identity.fetch import HttpFetch
 from doorward.identity.key_files import load_or_create_turn_key, load_or_create_workload, load_turn_public_key
@@ -31,8 +31,9 @@ from doorward.stores.sqlite.open import RuntimeStores, open_runtime
 _USER_PATTERNS = ("direct", "front-door")
 
 
-async def main(settings: Settings, listeners: Listeners, say: Say, stop: Stop) -> None:
+async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> None:
     """Run the runtime until `stop`."""
+    settings = loaded.settings
     stores = open_runtime(Places(settings).runtime_store)
     host = RuntimeHost(
         settings.agent,

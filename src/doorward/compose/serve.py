@@ -3,12 +3,13 @@
 from doorward.compose.listen import bind, port_of, with_addresses
 from doorward.compose.process import Listeners, run
 from doorward.compose.safety import require_safe
+from doorward.compose.settings import Loaded
 from doorward.model.chat import JsonObject
-from doorward.model.settings import Settings
 
 
-def serve(name: str, settings: Settings) -> int:
+def serve(name: str, loaded: Loaded) -> int:
     """Run ``gateway`` or ``runtime`` until SIGINT or SIGTERM. Returns the exit status."""
+    settings = loaded.settings
     require_safe(settings)
     operator_host = settings.gateway.operator_host
     gateway_port, agent_port = settings.gateway.port, settings.agent.port
@@ -26,7 +27,7 @@ def serve(name: str, settings: Settings) -> int:
         }
         agent_port = port_of(listeners["agent_door"])
     settings = with_addresses(settings, gateway_port=gateway_port, agent_port=agent_port)
-    return run(name, settings, listeners, _quiet, watch_stdin=False)
+    return run(name, Loaded(settings, loaded.sources), listeners, _quiet, watch_stdin=False)
 
 
 def _quiet(ready: JsonObject) -> None:

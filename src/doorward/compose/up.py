@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from doorward.compose.house import (
     CHAT_WORKLOAD,
@@ -41,12 +42,11 @@ async def up(loaded: Loaded, *, ready_file: Path | None, say: Say) -> None:
     require_safe(loaded.settings)
     _clear(ready_file)
     gateway, runtime = _listeners(loaded, say)
-    settings = with_addresses(
-        loaded.settings, gateway_port=port_of(gateway["front_door"]), agent_port=port_of(runtime["agent_door"])
-    )
+    settings = _with_ports(loaded.settings, gateway, runtime)
     load_or_create_turn_key(Places(settings).keys)  # the runtime gets to see its public half only
     first = _is_first_start(settings)
-    plans = [_plan("runtime", settings, runtime), _plan("gateway", settings, gateway)]
+    known = Loaded(settings, loaded.sources)
+    plans = [_plan("runtime", known, runtime), _plan("gateway", known, gateway)]
     supervisor = Supervisor(plans, say=say, grace=settings.gateway.shutdown_grace + 3)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -115,8 +115,20 @@ def _operator(loaded: Loaded, key: str, port: int, say: Say) -> socket.socket:
     return listener
 
 
-def _plan(name: str, settings: Settings, listeners: Listeners) -> Plan:
-    return Plan(name, orders(settings, listeners), tuple(item.fileno() for item in listeners.values()))
+def _with_ports(settings: Settings, gateway: Listeners, runtime: Listeners) -> Settings:
+    """The ports that were really taken: each process finds the other by them."""
+    settings = with_addresses(
+        settings, gateway_port=port_of(gateway["front_door"]), agent_port=port_of(runtime["agent_door"])
+    )
+    return replace(
+        settings,
+        gateway=replace(settings.gateway, operator_port=port_of(gateway["operator"])),
+        agent=replace(settings.agent, operator_port=port_of(runtime["operator"])),
+    )
+
+
+def _plan(name: str, loaded: Loaded, listeners: Listeners) -> Plan:
+    return Plan(name, orders(loaded, listeners), tuple(item.fileno() for item in listeners.values()))
 
 
 async def _answers(url: str, settings: Settings) -> None:

@@ -65,13 +65,13 @@ def next_hash(previous: bytes, sequence: int, sealed: bytes) -> bytes:
     return hashlib.sha256(_DOMAIN + previous + sequence.to_bytes(8, "big") + sealed).digest()
 
 
-def verify_chain(links: Iterable[Link]) -> ChainFault | None:
-    """Walk a chain from its first link, one at a time. None when it holds, else the first place where it does not.
+def verify_chain(links: Iterable[Link], *, after: int = 0, previous: bytes = GENESIS) -> ChainFault | None:
+    """Walk a chain, one link at a time, from its first or from the one after a link that was found good (its place and
+    hash). None when it holds, else the first place where it does not.
 
     The fault's `sequence` is the place in the chain, counted from 1; for an entry that was removed, its place.
     """
-    previous = GENESIS
-    for place, link in enumerate(links, 1):
+    for place, link in enumerate(links, after + 1):
         if link.sequence != place:
             return ChainFault(sequence=place, reason=f"expected entry {place}, found {link.sequence}")
         previous = next_hash(previous, place, link.sealed)

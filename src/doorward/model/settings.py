@@ -229,6 +229,24 @@ class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     otlp_endpoint: Annotated[str, note("OTLP/HTTP collector, e.g. http://127.0.0.1:4318; empty: no traces.")] = ""
 
 
+class ConsoleSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The console for those who run the house: the page at /console and the API under /api/operator, both for the role
+    operator alone."""
+
+    enabled: Annotated[bool, note("Whether there is a console. Without it, its API does not exist for anybody.")] = True
+    sample_period: Annotated[
+        float,
+        Meta(ge=0.1, le=3600),
+        note("Seconds between two samples of the metrics; 360 of them are kept, and 1440 six times as long."),
+    ] = 10.0
+    runtime_metrics: Annotated[
+        str,
+        note(
+            "URL of the runtime's /metrics as the gateway reaches it; empty: http://OPERATOR_HOST:OPERATOR_PORT/metrics."
+        ),
+    ] = ""
+
+
 class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
@@ -255,3 +273,4 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     chat: ChatSettings = field(default_factory=ChatSettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)

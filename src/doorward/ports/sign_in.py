@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from doorward.model.chat import Page
 from doorward.model.sign_in import Account, AuthorizationCode, BrowserSession, RefreshToken
 
 
@@ -24,6 +25,20 @@ class AccountStore(Protocol):
 
     async def set_disabled(self, username: str, disabled: bool) -> bool:
         """Disabling also revokes every code, refresh token and browser session of the user, in one transaction."""
+        ...
+
+
+class AccountDirectory(Protocol):
+    """The same users, as operators go through them. Fails closed."""
+
+    async def page(self, *, limit: int, cursor: str | None, query: str = "") -> Page[Account]:
+        """Ordered by username; those whose name or address contains `query`, without regard to case. `InvalidInput`
+        (``invalid_cursor``) for a cursor that was not made for this query."""
+        ...
+
+    async def set_roles(self, username: str, roles: frozenset[str]) -> bool:
+        """Replace them, and revoke every code, refresh token and browser session of the user, which hold the old ones,
+        in one transaction. False for an unknown name."""
         ...
 
 

@@ -8,6 +8,7 @@ import uuid
 import structlog
 
 from doorward.errors import InvalidInput, NotFound
+from doorward.model.principals import OPERATOR
 from doorward.model.secret import Secret
 from doorward.model.sign_in import Account
 from doorward.ports.clock import Clock
@@ -20,6 +21,7 @@ Listing = list[Account]
 FirstUsers = list[tuple[str, Secret]]
 
 FIRST_USERS = ("user-one", "user-two")
+FIRST_OPERATOR = "operator"
 MIN_PASSWORD = 10
 MAX_PASSWORD = 256
 MAX_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
@@ -105,15 +107,18 @@ class Accounts:
         account = await self._store.by_subject(subject)
         return None if account is None or account.disabled else account
 
-    async def ensure_first_users(self) -> FirstUsers:
-        """When there is no account at all, make two with random passwords. Returns names and passwords of those that
-        it made, so nothing the second time."""
+    async def ensure_first_users(self, *, with_operator: bool) -> FirstUsers:
+        """When there is no account at all, make two with random passwords, and an operator if wanted. Returns names
+        and passwords of those that it made, so nothing the second time."""
         if await self._store.all():
             return []
+        wanted: dict[str, frozenset[str]] = {name: frozenset() for name in FIRST_USERS}
+        if with_operator:
+            wanted[FIRST_OPERATOR] = frozenset({OPERATOR})
         made = []
-        for username in FIRST_USERS:
+        for username, roles in wanted.items():
             password = secrets.token_urlsafe(15)
-            await self.add(username, password)
+            await self.add(username, password, roles=roles)
             made.append((username, Secret(password)))
         return made
 

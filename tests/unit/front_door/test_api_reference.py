@@ -11,6 +11,12 @@ from doorward.front_door.api.conversations import conversation_routes
 from doorward.front_door.api.export import export_routes
 from doorward.front_door.api.health import health_routes
 from doorward.front_door.api.me import me_routes, usage_routes
+from doorward.front_door.api.operator.house import house_routes
+from doorward.front_door.api.operator.ledger import ledger_routes
+from doorward.front_door.api.operator.ledger_export import export_routes as ledger_export_routes
+from doorward.front_door.api.operator.metrics import metrics_routes
+from doorward.front_door.api.operator.turns import running_turn_routes
+from doorward.front_door.api.operator.users import user_routes
 from doorward.front_door.api.pass_through import PassThrough, pass_through_routes
 from doorward.front_door.api.simple_chat import simple_chat_routes
 from doorward.front_door.api.turns import turn_routes
@@ -47,12 +53,24 @@ def all_routes() -> list[Route]:
         *export_routes(NOTHING),
         *me_routes("conversations", ""),
         *usage_routes(NOTHING),
+        *operator_routes(),
         *health_routes({}),
         *simple_chat_routes(NOTHING, max_message_characters=1, body_limit=1),
         *pass_through_routes(passing),
         *BrowserSessions(NOTHING, NOTHING, options, NOTHING).routes(),
         *page_routes(page),
         *openapi_routes([], Document(title="", version="", server="", cookie="")),
+    ]
+
+
+def operator_routes() -> list[Route]:
+    return [
+        *metrics_routes(NOTHING),
+        *ledger_routes(NOTHING),
+        *ledger_export_routes(NOTHING),
+        *user_routes(NOTHING),
+        *running_turn_routes(NOTHING),
+        *house_routes(NOTHING),
     ]
 
 

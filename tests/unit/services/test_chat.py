@@ -259,6 +259,28 @@ async def test_cancelling_keeps_what_was_said_within_a_second(house: House) -> N
         await house.chat.answer(ANNA, turn_id)
 
 
+async def test_an_operator_sees_what_runs_and_stops_it_and_its_user_is_told(house: House) -> None:
+    script = house.says(sse(delta("so far")), asyncio.Event())
+    turn_id, session_id = await start(house, "a secret question")
+    events = await house.chat.events(ANNA, turn_id, after=0)
+    seen = [*await anext(events), *await anext(events)]
+    (running,) = house.chat.running_turns()
+    assert (running.turn_id, running.session_id, running.owner) == (turn_id, session_id, ANNA.key)
+    assert (running.username, running.request_id) == (ANNA.username, "r1")
+    assert "secret" not in repr(running)
+
+    turn = await house.chat.stop_turn(turn_id)
+    await script.closed.wait()
+
+    assert (turn.status, turn.error_code) == (TurnStatus.CANCELLED, "turn_stopped")
+    seen += [event async for batch in events for event in batch]
+    assert last(seen)["code"] == "turn_stopped"
+    assert (await house.messages(session_id))[1:] == [("assistant", "so far", "partial")]
+    assert house.chat.running_turns() == []
+    with pytest.raises(NotFound):
+        await house.chat.stop_turn(turn_id)
+
+
 async def test_cancelling_at_once_or_twice_or_after_the_end_is_no_trouble(house: House) -> None:
     house.says(asyncio.Event())
     turn_id, _ = await start(house)

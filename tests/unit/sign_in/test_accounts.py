@@ -15,12 +15,20 @@ pytestmark = pytest.mark.anyio
 
 async def test_the_first_users_get_random_passwords_and_only_once() -> None:
     world = World()
-    made = await world.accounts.ensure_first_users()
+    made = await world.accounts.ensure_first_users(with_operator=False)
     assert [name for name, _ in made] == ["user-one", "user-two"]
     assert made[0][1] != made[1][1]
     for name, password in made:
         assert await world.accounts.check(name, password.reveal()) is not None
-    assert await world.accounts.ensure_first_users() == []
+    assert await world.accounts.ensure_first_users(with_operator=False) == []
+
+
+async def test_an_operator_is_among_the_first_users_only_when_one_is_wanted() -> None:
+    world = World()
+    made = await world.accounts.ensure_first_users(with_operator=True)
+    assert [name for name, _ in made] == ["user-one", "user-two", "operator"]
+    roles = {account.username: account.roles for account in await world.accounts.list()}
+    assert roles == {"user-one": frozenset(), "user-two": frozenset(), "operator": frozenset({"operator"})}
 
 
 @pytest.mark.parametrize("username", ["", "a b", "a" * 65, "a/b", "ä", "a\n"])

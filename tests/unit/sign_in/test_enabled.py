@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from doorward.errors import Unauthenticated
 from doorward.model.principals import User
@@ -53,5 +54,27 @@ async def test_an_account_that_does_not_exist_is_refused(tmp_path: Path) -> None
     try:
         with pytest.raises(Unauthenticated):
             await EnabledAccounts(Anybody(), stores.accounts, Clock()).verify("nobody")
+    finally:
+        stores.close()
+
+
+class Operators:
+    """Every token says that its subject is an operator."""
+
+    async def verify(self, token: str) -> User:
+        return User(issuer="https://issuer.test", subject=token, username="one", roles=frozenset({"operator", "x"}))
+
+
+async def test_a_role_that_was_taken_away_is_gone_from_tokens_within_a_second(tmp_path: Path) -> None:
+    """AP-SES-08: a token says what its user was when it was issued."""
+    stores, clock = open_gateway(tmp_path / "gateway.db"), Clock()
+    try:
+        verifier = EnabledAccounts(Operators(), stores.accounts, clock)
+        await stores.accounts.add(replace(ACCOUNT, roles=frozenset({"operator"})))
+        assert (await verifier.verify("s-1")).roles == {"operator"}
+
+        await stores.accounts.set_roles("one", frozenset())
+        clock.now += 1.0
+        assert (await verifier.verify("s-1")).roles == frozenset()
     finally:
         stores.close()

@@ -18,6 +18,7 @@ MAX_QUERY = 200
 MAX_SEQUENCE = 2**53
 MAX_KEY = 255
 _VISIBLE = re.compile(r"[!-~]+")
+_TIME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 40, "format": "date-time"}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
@@ -26,6 +27,21 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "format": {"type": "string", "enum": ["json", "markdown"], "default": "json"},
     "from": {"type": "string", "enum": ["start", "end"], "default": "start"},
     "return_to": {"type": "string", "maxLength": 512, "pattern": RETURN_TO_PATTERN, "default": "/"},
+    "window": {"type": "string", "enum": ["hour", "day"], "default": "hour"},
+    "user": {"type": "string", "minLength": 1, "maxLength": 128, "description": "A user's name, subject or key."},
+    "door": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The door's name, such as front_door."},
+    "verdict": {"type": "string", "enum": ["allow", "deny", "ask"]},
+    "code": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The verdict's code."},
+    "session_id": {"type": "string", "minLength": 1, "maxLength": 100, "description": "The id of a conversation."},
+    "since": {**_TIME, "description": "Not older than this."},
+    "until": {**_TIME, "description": "Not newer than this."},
+    "near": {**_TIME, "description": "Within an hour of this."},
+    "console": {
+        "type": "string",
+        "enum": ["show", "hide"],
+        "default": "show",
+        "description": "hide leaves out what operators were shown by this API.",
+    },
     "after": {
         "type": "integer",
         "minimum": 0,
@@ -47,7 +63,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 
 def caller(request: Request) -> User:
-    """The user that the door has let in. Only for routes with `Access.USER`."""
+    """The user that the door has let in. Only for routes with `Access.USER` or `OPERATOR`."""
     if request.user is None:  # pragma: no cover - the door never lets nobody through to such a route
         raise RuntimeError("a user's route was reached without a user")
     return request.user

@@ -14,6 +14,11 @@ _PATHS = (
     "/api/settings", "/api/config", "/api/keys", "/api/agents", "/api/workloads", "/api/policies", "/api/metrics",
     "/admin", "/admin/users", "/operator", "/ledger", "/audit", "/users", "/manage", "/v1/admin", "/api/v1/users",
     "/api/conversations/all", "/api/turns", "/api/shutdown",
+    "/api/operator/now", "/api/operator/metrics", "/api/operator/ledger", "/api/operator/ledger/export.csv",
+    "/api/operator/ledger/export.json", "/api/operator/ledger/chains", "/api/operator/ledger/chains/verify",
+    "/api/operator/requests/a", "/api/operator/users", "/api/operator/users/a/disable", "/api/operator/users/a/roles",
+    "/api/operator/turns", "/api/operator/turns/a/stop", "/api/operator/settings", "/api/operator/doctor",
+    "/api/operator/sessions", "/api/operator/agents",
 )  # fmt: skip
 _CLAIMS: tuple[Header, ...] = (
     ("X-Role", "operator"),

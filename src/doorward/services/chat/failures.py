@@ -32,6 +32,7 @@ SENTENCES = {
     "model_timeout": "The model did not answer in time.",
     "model_unavailable": "The model could not be reached.",
     "turn_cancelled": "The turn was cancelled.",
+    "turn_stopped": "An operator stopped this turn.",
     "turn_superseded": "A newer message took the place of this turn.",
     "turn_interrupted": "The turn was interrupted by a restart of the service.",
     "store_unavailable": "The answer could not be stored.",
@@ -71,6 +72,7 @@ class Failure(Struct, frozen=True):
             "agent_unreachable": AgentUnreachable,
             "turn_cancelled": Conflict,
             "turn_superseded": Conflict,
+            "turn_stopped": Conflict,
             "store_unavailable": StoreUnavailable,
             "internal_error": DoorwardError,
         }

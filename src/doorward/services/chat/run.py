@@ -31,6 +31,7 @@ log = structlog.get_logger()
 _STATUSES = {
     "turn_cancelled": TurnStatus.CANCELLED,
     "turn_superseded": TurnStatus.CANCELLED,
+    "turn_stopped": TurnStatus.CANCELLED,
     "turn_interrupted": TurnStatus.INTERRUPTED,
 }
 
@@ -115,6 +116,13 @@ class TurnRun:
     def cut_short(self) -> bool:
         """Whether the agent was asked, its answer not read to its end, and the turn not left: it may still run."""
         return self._cut_short and self._left is None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether its message is stored and its end is not."""
+        if not self.begun.done() or self.begun.exception() is not None or self.ended.done():
+            return False
+        return self.begun.result().id == self.job.new.turn_id
 
     def stop(self, reason: Failure) -> None:
         """End it early, with this reason. A turn that is already closing ends as it would."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable
 from doorward.model.chat import Idempotency, NewTurn, OnBusy, Turn, TurnEvent, TurnResult, TurnStatus
+from doorward.model.console import OpenTurn
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import ConversationStore, KeyedTurnStore
@@ -201,6 +202,18 @@ class ChatService:
         outcome = await asyncio.shield(run.ended)
         return outcome.turn
 
+    def running_turns(self) -> list[OpenTurn]:
+        """Fulfils `ports.operator.RunningTurns`."""
+        return [_open_turn(run.job) for run in self._runs.values() if run.is_under_way]
+
+    async def stop_turn(self, turn_id: str) -> Turn:
+        """Fulfils `ports.operator.RunningTurns`."""
+        run = self._runs.get(turn_id)
+        if run is None or not run.is_under_way:
+            raise NotFound("There is no such turn, or it has ended.")
+        self._stop(run, Failure("turn_stopped"))
+        return (await asyncio.shield(run.ended)).turn
+
     async def shutdown(self, grace: float, *, hand_over: bool = False) -> None:
         """Take no more turns; give the open ones `grace` seconds, then end them as ``interrupted`` with what they have.
         Those who follow get the closing event. With `hand_over` they are left as they are, for the next process."""
@@ -330,6 +343,17 @@ def _count(turn: Turn) -> None:
     if turn.usage.input_tokens or turn.usage.output_tokens:
         TOKENS.labels("input").inc(turn.usage.input_tokens)
         TOKENS.labels("output").inc(turn.usage.output_tokens)
+
+
+def _open_turn(job: TurnJob) -> OpenTurn:
+    return OpenTurn(
+        turn_id=job.new.turn_id,
+        session_id=job.new.session_id,
+        owner=job.new.owner,
+        username=job.user.username,
+        started_at=job.new.at,
+        request_id=job.new.request_id,
+    )
 
 
 def _naming(run: TurnRun, outcome: Outcome, *, new: bool) -> Naming:

@@ -6,7 +6,9 @@ import unicodedata
 import msgspec
 
 from doorward.errors import Conflict
+from doorward.model.chat import Page
 from doorward.model.sign_in import Account
+from doorward.stores.sqlite.cursors import Cursors, Place
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.grants import revoke_all_of
 from doorward.stores.sqlite.writer import Transaction
@@ -15,15 +17,18 @@ _SELECT = "SELECT subject, username, email, password_hash, roles, disabled, crea
 _INSERT = """INSERT INTO accounts
     (subject, username, folded_username, email, password_hash, roles, disabled, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+# Few houses keep so many accounts of their own that counting past the first ones would be felt.
+_PAGE = f"{_SELECT} WHERE instr(folded_username || ' ' || lower(email), ?) ORDER BY folded_username LIMIT ? OFFSET ?"
 
 _roles = msgspec.json.Decoder(list[str]).decode
 
 
 class SqliteAccounts:
-    """`AccountStore` on SQLite."""
+    """`AccountStore` and `AccountDirectory` on SQLite."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqliteDatabase, cursors: Cursors) -> None:
         self._database = database
+        self._cursors = cursors
 
     async def add(self, account: Account) -> None:
         row = (
@@ -79,6 +84,32 @@ class SqliteAccounts:
             return True
 
         return await self._database.submit(set_disabled)
+
+    async def page(self, *, limit: int, cursor: str | None, query: str = "") -> Page[Account]:
+        wanted = _folded(query)
+        offset = 0 if cursor is None else self._cursors.read(cursor, "accounts", wanted).key
+
+        def page(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(_PAGE, (wanted, limit + 1, offset)).fetchall()
+
+        rows = await self._database.read_in_thread(page)
+        more = self._cursors.make(Place(0.0, offset + limit), "accounts", wanted) if len(rows) > limit else None
+        return Page([_account(row) for row in rows[:limit]], next_cursor=more)
+
+    async def set_roles(self, username: str, roles: frozenset[str]) -> bool:
+        listed = msgspec.json.encode(sorted(roles)).decode()
+
+        def set_roles(transaction: Transaction) -> bool:
+            row = transaction.execute(
+                "UPDATE accounts SET roles = ? WHERE folded_username = ? RETURNING subject", (listed, _folded(username))
+            ).fetchone()
+            if row is None:
+                return False
+            revoke_all_of(transaction, row[0])
+            transaction.execute("DELETE FROM browser_sessions WHERE subject = ?", (row[0],))
+            return True
+
+        return await self._database.submit(set_roles)
 
 
 def _folded(username: str) -> str:

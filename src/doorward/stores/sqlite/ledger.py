@@ -35,7 +35,7 @@ class SqliteLedger:
             "SELECT sequence, entry, hash FROM ledger WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit)
         )
         return [
-            ChainedEntry(sequence=sequence, entry=_entry(sealed), hash=_bytes(hash_))
+            ChainedEntry(sequence=sequence, entry=entry_of(sealed), hash=as_bytes(hash_))
             for sequence, sealed, hash_ in rows
         ]
 
@@ -45,7 +45,7 @@ class SqliteLedger:
     def last_of(self, door: str, *, among: int = 20_000) -> LedgerEntry | None:
         """The newest entry of a door among the newest entries of all doors."""
         rows = self._database.read("SELECT entry FROM ledger ORDER BY sequence DESC LIMIT ?", (among,))
-        entries = (_entry(sealed) for (sealed,) in rows)
+        entries = (entry_of(sealed) for (sealed,) in rows)
         return next((entry for entry in entries if entry.door == door), None)
 
 
@@ -65,19 +65,19 @@ def _verify(connection: sqlite3.Connection) -> ChainFault | None:
     # One statement is one snapshot: entries that come while it runs are not seen.
     rows = connection.execute("SELECT sequence, entry, hash FROM ledger ORDER BY sequence")
     try:
-        return verify_chain(Link(sequence, _bytes(sealed), _bytes(hash_)) for sequence, sealed, hash_ in rows)
+        return verify_chain(Link(sequence, as_bytes(sealed), as_bytes(hash_)) for sequence, sealed, hash_ in rows)
     finally:
         rows.close()
 
 
-def _entry(sealed: object) -> LedgerEntry:
+def entry_of(sealed: object) -> LedgerEntry:
     """The entry, or one that says that it is none: whoever looks for the bad entry must get to see the good ones."""
     try:
-        return unseal(_bytes(sealed))
+        return unseal(as_bytes(sealed))
     except msgspec.DecodeError:
         return LedgerEntry(door="", verdict="", code="(unreadable)")
 
 
-def _bytes(value: object) -> bytes:
+def as_bytes(value: object) -> bytes:
     """A column that someone changed to another type must be a bad entry, not a crash."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

@@ -4,6 +4,7 @@ Opening blocks for some milliseconds (migrations). Raises `ConfigurationError` f
 """
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,7 +20,10 @@ from doorward.stores.sqlite.database import SqliteDatabase, Tuning
 from doorward.stores.sqlite.forgotten import SqliteForgotten
 from doorward.stores.sqlite.grants import SqliteGrants
 from doorward.stores.sqlite.ledger import SqliteLedger
+from doorward.stores.sqlite.ledger_reader import SqliteLedgerReader
+from doorward.stores.sqlite.metrics import SqliteMetrics
 from doorward.stores.sqlite.migrate import MIGRATIONS
+from doorward.stores.sqlite.read_only import ReadOnlyFile
 from doorward.stores.sqlite.replay import SqliteReplay
 from doorward.stores.sqlite.signed_out import SqliteSignedOut
 from doorward.stores.sqlite.turns import SqliteTurns
@@ -40,6 +44,7 @@ class GatewayStores(Struct, frozen=True, kw_only=True):
     grants: SqliteGrants
     sessions: SqliteBrowserSessions
     signed_out: SqliteSignedOut
+    metrics: SqliteMetrics
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
@@ -63,19 +68,32 @@ class RuntimeStores(Struct, frozen=True, kw_only=True):
 def open_gateway(path: Path, *, clock: Clock = time.time, tuning: Tuning | None = None) -> GatewayStores:
     """Open (or make) the gateway's database. Works with and without a running event loop."""
     database = SqliteDatabase(path, MIGRATIONS / "gateway", tuning)
+    cursors = load_cursors(database)
     return GatewayStores(
         database=database,
-        conversations=SqliteConversations(database, load_cursors(database)),
+        conversations=SqliteConversations(database, cursors),
         forgotten=SqliteForgotten(database),
         turns=SqliteTurns(database),
         usage=SqliteUsage(database),
         budgets=SqliteBudgets(database),
         ledger=SqliteLedger(database),
-        accounts=SqliteAccounts(database),
+        accounts=SqliteAccounts(database, cursors),
         grants=SqliteGrants(database, clock),
         sessions=SqliteBrowserSessions(database),
         signed_out=SqliteSignedOut(database, clock),
+        metrics=SqliteMetrics(database),
     )
+
+
+def read_ledgers(gateway: GatewayStores, files: Mapping[str, Path]) -> tuple[SqliteLedgerReader, Callable[[], None]]:
+    """Every chain of the house for its operators, and what closes their files, which are opened at the first read."""
+    opened = {name: ReadOnlyFile(path) for name, path in files.items()}
+
+    def close() -> None:
+        for file in opened.values():
+            file.close()
+
+    return SqliteLedgerReader(opened, load_cursors(gateway.database)), close
 
 
 def open_runtime(path: Path, *, clock: Clock = time.time, tuning: Tuning | None = None) -> RuntimeStores:

@@ -1,0 +1,1 @@
+"""What operators see and do: metrics, the ledger, turns. Reads no message's text."""
