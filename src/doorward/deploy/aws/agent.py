@@ -1,0 +1,191 @@
+"""The agent on AgentCore Runtime: who may call it, what it may do, and where it remembers."""
+
+import json
+
+from doorward.deploy.aws.identity import SCOPE
+from doorward.deploy.aws.plan import Plan
+from doorward.deploy.aws.template import (
+    NOTHING,
+    Fragment,
+    Map,
+    allow,
+    att,
+    deny,
+    either,
+    given,
+    ref,
+    resource,
+    role,
+    sub,
+)
+from doorward.deploy.document import Node
+
+_INVOKE = [
+    "bedrock-agentcore:InvokeAgentRuntime",
+    "bedrock-agentcore:InvokeAgentRuntimeForUser",
+    "bedrock-agentcore:InvokeAgentRuntimeCommand",
+    "bedrock-agentcore:InvokeAgentRuntimeWithWebSocketStream",
+]
+ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
+
+
+def agent(plan: Plan, callers: tuple[str, ...]) -> Fragment:
+    """The runtime. With `callers` (logical names of roles) only they can call it; without, a user's token opens it."""
+    resources = {"AgentRole": _role(plan), "Agent": _runtime(plan)}
+    if callers:
+        resources |= _only_for(callers)
+    if plan.remembers:
+        resources["AgentMemory"] = _memory(plan)
+    return Fragment(
+        parameters=_parameters(plan),
+        conditions={"AgentIsImage": given("AgentImage"), "HasModel": given("ModelArn")},
+        resources=resources,
+        outputs={"AgentArn": {"Value": att("Agent", "AgentRuntimeArn")}},
+    )
+
+
+def _parameters(plan: Plan) -> dict[str, Map]:
+    return {
+        "ArtifactBucket": {"Type": "String", "Description": "Bucket with the packages that build.sh made."},
+        "AgentKey": {"Type": "String", "Description": "Key of the agent's zip in that bucket."},
+        "AgentImage": {
+            "Type": "String",
+            "Default": "",
+            "Description": "ECR URI of the agent's ARM64 image; empty: the zip is used.",
+        },
+        "ModelArn": {
+            "Type": "String",
+            "Default": "",
+            "Description": f"ARN of the one Bedrock model or inference profile that the agent may call ({plan.model}).",
+        },
+    }
+
+
+def _runtime(plan: Plan) -> Map:
+    code: Map = {
+        "CodeConfiguration": {
+            "Code": {"S3": {"Bucket": ref("ArtifactBucket"), "Prefix": ref("AgentKey")}},
+            "EntryPoint": ["main.py"],
+            "Runtime": "PYTHON_3_13",
+        }
+    }
+    image: Map = {"ContainerConfiguration": {"ContainerUri": ref("AgentImage")}}
+    environment: Map = {"DOORWARD_AGENT_MODEL": plan.model}
+    if plan.remembers:
+        environment["DOORWARD_AGENT_MEMORY"] = att("AgentMemory", "MemoryId")
+    properties: Map = {
+        "AgentRuntimeName": plan.agent,
+        "AgentRuntimeArtifact": either("AgentIsImage", image, code),
+        "RoleArn": att("AgentRole", "Arn"),
+        "NetworkConfiguration": {"NetworkMode": "PUBLIC"},
+        "ProtocolConfiguration": "HTTP",
+        "LifecycleConfiguration": {"IdleRuntimeSessionTimeout": 900, "MaxLifetime": 28800},
+        "EnvironmentVariables": environment,
+    }
+    if not plan.signed:
+        properties["AuthorizerConfiguration"] = {
+            "CustomJWTAuthorizer": {
+                "DiscoveryUrl": sub(
+                    "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${UserPool}/.well-known/openid-configuration"
+                ),
+                "AllowedClients": [ref("PageClient")],
+                "AllowedScopes": [SCOPE],
+            }
+        }
+    return resource("AWS::BedrockAgentCore::Runtime", properties)
+
+
+def _only_for(callers: tuple[str, ...]) -> dict[str, Map]:
+    """INVARIANT: whatever other policies of the account allow, no principal but these runs the agent (AP-BYP-01).
+
+    An allow alone would not do: inside one account a role's own policy is enough. So all others are denied. The runtime
+    and its endpoint are asked each for itself.
+    """
+    arns = [f"${{{caller}.Arn}}" for caller in callers]
+    targets = {"AgentPolicy": "${Agent.AgentRuntimeArn}", "AgentEndpointPolicy": ENDPOINT}
+    return {name: _policy(target, arns) for name, target in targets.items()}
+
+
+def _policy(target: str, arns: list[str]) -> Map:
+    everybody = {"AWS": "*"}
+    statements = [
+        {
+            "Sid": "OnlyOurService",
+            "Effect": "Allow",
+            "Principal": {"AWS": arns},
+            "Action": ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"],
+            "Resource": target,
+        },
+        {
+            "Sid": "NobodyElse",
+            "Effect": "Deny",
+            "Principal": everybody,
+            "Action": [*_INVOKE],
+            "Resource": target,
+            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": arns}},
+        },
+        {
+            "Sid": "NoShell",
+            "Effect": "Deny",
+            "Principal": everybody,
+            "Action": ["bedrock-agentcore:InvokeAgentRuntimeCommand"],
+            "Resource": target,
+        },
+    ]
+    return resource(
+        "AWS::BedrockAgentCore::ResourcePolicy",
+        {
+            "ResourceArn": sub(target),
+            "Policy": sub(json.dumps({"Version": "2012-10-17", "Statement": statements})),
+        },
+    )
+
+
+def _memory(plan: Plan) -> Map:
+    return resource(
+        "AWS::BedrockAgentCore::Memory",
+        {
+            "Name": f"{plan.agent}_memory",
+            "Description": "Checkpoints of the agent, per user and conversation",
+            "EventExpiryDuration": 90,
+            "EncryptionKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
+        },
+    )
+
+
+def _role(plan: Plan) -> Map:
+    logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/bedrock-agentcore/runtimes/*"
+    statements: list[Node] = [
+        allow("OwnLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [sub(logs)]),
+        either(
+            "HasModel",
+            allow("OneModel", ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], [ref("ModelArn")]),
+            NOTHING,
+        ),
+        either("AgentIsImage", _pull(), NOTHING),
+        # The agent is run; it runs nobody, and it takes no user's name for a string that somebody sent.
+        deny(
+            "CallsNoAgent",
+            [*_INVOKE, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"],
+            ["*"],
+        ),
+    ]
+    if plan.remembers:
+        actions = ["CreateEvent", "GetEvent", "ListEvents", "DeleteEvent"]
+        own = [f"bedrock-agentcore:{action}" for action in actions]
+        statements.append(allow("OneMemory", own, [att("AgentMemory", "MemoryArn")]))
+    return role(
+        "bedrock-agentcore.amazonaws.com",
+        statements,
+        condition={
+            "StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")},
+            "ArnLike": {
+                "aws:SourceArn": sub("arn:${AWS::Partition}:bedrock-agentcore:${AWS::Region}:${AWS::AccountId}:*")
+            },
+        },
+    )
+
+
+def _pull() -> Map:
+    repositories = sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/doorward-*")
+    return allow("OwnImages", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repositories])

@@ -1,0 +1,246 @@
+"""The services as Lambda functions, each with a role of its own that holds what it needs and nothing else."""
+
+from msgspec import Struct
+
+from doorward.deploy.aws.plan import Plan
+from doorward.deploy.aws.template import (
+    NOTHING,
+    Fragment,
+    Map,
+    allow,
+    att,
+    deny,
+    either,
+    excused,
+    given,
+    ref,
+    resource,
+    role,
+    sub,
+)
+from doorward.deploy.document import Node
+
+_READ = ["GetItem", "BatchGetItem", "Query"]
+_WRITE = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
+_NO_AGENT = ["bedrock-agentcore:*", "bedrock:*", "lambda:InvokeFunction", "lambda:InvokeAsync"]
+# The 15 minutes that Lambda gives at most, less what is needed to close a turn that took all of its time.
+LONGEST_TURN = 840
+
+
+class Function(Struct, frozen=True, kw_only=True):
+    """A function: its module is ``doorward.compose.lambda_<module>``; memory in MB, timeout in seconds."""
+
+    module: str
+    memory: int
+    timeout: int
+    statements: list[Node]
+    environment: Map = {}
+    served: bool = True
+
+
+def functions(plan: Plan, origin: Map) -> Fragment:
+    """The functions of the pattern."""
+    made = _with_history(plan) if plan.remembers else {"Chat": _relay(plan)}
+    resources: dict[str, Map] = {}
+    for name, function in made.items():
+        resources |= _function(plan, name, function, origin)
+    parameters: dict[str, Map] = {
+        "FunctionKey": {"Type": "String", "Description": "Key of the functions' zip in the artifact bucket."},
+        "OwnKeyArn": {
+            "Type": "String",
+            "Default": "",
+            "Description": "ARN of a KMS key of yours for data and logs; empty: keys that AWS owns.",
+        },
+    }
+    conditions: dict[str, Map] = {"HasOwnKey": given("OwnKeyArn")}
+    if plan.remembers:
+        resources |= _turns_events()
+        parameters["TurnsAtOnce"] = {
+            "Type": "Number",
+            "Default": 0,
+            "MinValue": 0,
+            "Description": "Most turns that run at once (reserved concurrency); 0: as the account allows.",
+        }
+        conditions["BoundsTurns"] = {"Fn::Not": [{"Fn::Equals": [ref("TurnsAtOnce"), 0]}]}
+    return Fragment(parameters=parameters, conditions=conditions, resources=resources)
+
+
+def callers(plan: Plan) -> tuple[str, ...]:
+    """The roles that may run the agent."""
+    return () if not plan.signed else ("TurnsRole",) if plan.remembers else ("ChatRole",)
+
+
+def _invoke() -> Map:
+    own = [att("Agent", "AgentRuntimeArn"), sub("${Agent.AgentRuntimeArn}/*")]
+    return allow(
+        "OneAgent",
+        ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"],
+        [*own],
+    )
+
+
+def _relay(plan: Plan) -> Function:
+    del plan
+    return Function(module="chat", memory=512, timeout=60, statements=[_invoke()], environment=_agent_address())
+
+
+def _with_history(plan: Plan) -> dict[str, Function]:
+    """Three functions. The one that people reach starts turns and tells of them, but cannot run the agent."""
+    stop = allow(
+        "StopsSessions",
+        ["bedrock-agentcore:StopRuntimeSession"],
+        [att("Agent", "AgentRuntimeArn"), sub("${Agent.AgentRuntimeArn}/*")],
+    )
+    start = allow("StartsTurns", ["lambda:InvokeFunction"], [att("TurnsFunction", "Arn")])
+    never = deny(
+        "RunsNoAgent",
+        ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:InvokeAgentRuntimeForUser", "bedrock:*"],
+        ["*"],
+    )
+    return {
+        "Chat": Function(
+            module="chat",
+            memory=512,
+            timeout=60,
+            statements=[*_table(), start, stop, never],
+            environment={**_agent_address(), "DOORWARD_LAMBDA_TURNS_FUNCTION": ref("TurnsFunction")},
+        ),
+        "Turns": Function(
+            module="turns",
+            memory=512,
+            timeout=min(plan.turn_seconds, LONGEST_TURN) + 60,
+            statements=[*_table(), _invoke()],
+            environment=_agent_address(),
+            served=False,
+        ),
+        # INVARIANT: history cannot reach an agent or a model, whatever else is allowed to this role later.
+        "Conversations": Function(
+            module="conversations", memory=512, timeout=30, statements=[*_table(), deny("NoAgent", _NO_AGENT, ["*"])]
+        ),
+    }
+
+
+def _table() -> list[Node]:
+    actions = [f"dynamodb:{action}" for action in (*_READ, *_WRITE)]
+    return [
+        allow("OneTable", actions, [att("Table", "Arn"), sub("${Table.Arn}/index/*")]),
+        either("HasOwnKey", allow("OwnKey", ["kms:Decrypt", "kms:GenerateDataKey"], [ref("OwnKeyArn")]), NOTHING),
+    ]
+
+
+def _agent_address() -> Map:
+    return {
+        "DOORWARD_AGENT_URL": sub("https://bedrock-agentcore.${AWS::Region}.${AWS::URLSuffix}"),
+        "DOORWARD_AGENT_REGION": ref("AWS::Region"),
+        "DOORWARD_AGENT_ACCOUNT": ref("AWS::AccountId"),
+        "DOORWARD_AGENT_ARN": att("Agent", "AgentRuntimeArn"),
+    }
+
+
+def _function(plan: Plan, name: str, function: Function, origin: Map) -> dict[str, Map]:
+    statements: list[Node] = [
+        allow("OwnLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [att(f"{name}Log", "Arn")]),
+        # X-Ray knows no resources.
+        allow("Traces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
+        *function.statements,
+    ]
+    made: dict[str, Map] = {
+        f"{name}Log": resource(
+            "AWS::Logs::LogGroup",
+            {"RetentionInDays": 365, "KmsKeyId": either("HasOwnKey", ref("OwnKeyArn"), NOTHING)},
+        ),
+        f"{name}Role": role("lambda.amazonaws.com", statements),
+        f"{name}Function": _code(plan, name, function, origin),
+    }
+    if function.served:
+        source = sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*")
+        made[f"{name}Door"] = resource(
+            "AWS::Lambda::Permission",
+            {
+                "FunctionName": ref(f"{name}Function"),
+                "Action": "lambda:InvokeFunction",
+                "Principal": "apigateway.amazonaws.com",
+                "SourceArn": source,
+            },
+        )
+    return made
+
+
+def _code(plan: Plan, name: str, function: Function, origin: Map) -> Map:
+    environment: Map = {
+        # The runtime's own loop cannot stream from Python; this one speaks the same Runtime API and can.
+        "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/bootstrap",
+        "DOORWARD_ENVIRONMENT": "production",
+        "DOORWARD_PATTERN": plan.pattern,
+        "DOORWARD_DATA": "/tmp/doorward",  # noqa: S108 - the one place that a function may write to, its own
+        "DOORWARD_TELEMETRY_LOG_FORMAT": "json",
+        "DOORWARD_SIGN_IN_ISSUER": sub("https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${UserPool}"),
+        "DOORWARD_SIGN_IN_CLIENT_ID": ref("PageClient"),
+        "DOORWARD_SIGN_IN_TOKEN_STYLE": "cognito",
+        "DOORWARD_FRONT_DOOR_ALLOWED_ORIGINS": origin,
+        "DOORWARD_GATEWAY_PUBLIC_URL": sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"),
+        **plan.environment,
+        **function.environment,
+    }
+    if plan.remembers:
+        environment |= {"DOORWARD_STORE_ENGINE": "dynamodb", "DOORWARD_STORE_TABLE": ref("Table")}
+    made = resource(
+        "AWS::Lambda::Function",
+        {
+            "Runtime": "python3.13",
+            "Architectures": ["arm64"],
+            "Handler": f"doorward.compose.lambda_{function.module}",
+            "Code": {"S3Bucket": ref("ArtifactBucket"), "S3Key": ref("FunctionKey")},
+            "Role": att(f"{name}Role", "Arn"),
+            "MemorySize": function.memory,
+            "Timeout": function.timeout,
+            "TracingConfig": {"Mode": "Active"},
+            "LoggingConfig": {"LogGroup": ref(f"{name}Log"), "LogFormat": "JSON"},
+            "KmsKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
+            "Environment": {"Variables": environment},
+            **({} if function.served else {"ReservedConcurrentExecutions": _bound()}),
+        },
+    )
+    reasons = {
+        "CKV_AWS_116": "Served functions are asked and answered; a turn that was lost is closed by the sweep.",
+        "CKV_AWS_117": "It reaches AWS services alone, by their public names and its role; a VPC adds no check.",
+    }
+    if function.served:
+        reasons["CKV_AWS_115"] = "The API's throttle bounds it; what costs money is bounded by TurnsAtOnce."
+    return excused(made, **reasons)
+
+
+def _bound() -> Map:
+    return either("BoundsTurns", ref("TurnsAtOnce"), NOTHING)
+
+
+def _turns_events() -> dict[str, Map]:
+    """A turn is run once: never again by itself. What was lost on the way is closed by the sweep, within minutes."""
+    return {
+        "TurnsOnce": resource(
+            "AWS::Lambda::EventInvokeConfig",
+            {
+                "FunctionName": ref("TurnsFunction"),
+                "Qualifier": "$LATEST",
+                "MaximumRetryAttempts": 0,
+                "MaximumEventAgeInSeconds": 60,
+            },
+        ),
+        "Sweep": resource(
+            "AWS::Events::Rule",
+            {
+                "Description": "Closes turns whose function was lost, and has the agent forget deleted conversations.",
+                "ScheduleExpression": "rate(5 minutes)",
+                "Targets": [{"Id": "turns", "Arn": att("TurnsFunction", "Arn"), "Input": '{"sweep": true}'}],
+            },
+        ),
+        "SweepDoor": resource(
+            "AWS::Lambda::Permission",
+            {
+                "FunctionName": ref("TurnsFunction"),
+                "Action": "lambda:InvokeFunction",
+                "Principal": "events.amazonaws.com",
+                "SourceArn": att("Sweep", "Arn"),
+            },
+        ),
+    }
