@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-$(shell cksum pyproject.toml | cut -d' ' -f1)
 TESTS := $(VENV)/.tests-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: help setup up test check format bench bench-peers clean
+.PHONY: help setup up test check check-aws format bench bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,7 +24,7 @@ up: $(SETUP) ## start the house and say how to sign in (ARGS="--pattern direct")
 	@exec $(BIN)/python -m doorward up $(ARGS)
 
 $(TESTS): $(SETUP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[langgraph,agentcore,test,check]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[langgraph,agentcore,deploy,test,check]'
 	sh tests/install-programs.sh
 	@rm -f $(VENV)/.tests-* && touch $@
 
@@ -39,6 +39,11 @@ check: $(TESTS) ## lint, types, layers, budgets
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
+
+check-aws: $(TESTS) ## fetch SAM and checkov into .test/, check the AWS templates with them, build the packages
+	@test -x .test/sam/bin/sam || { $(PYTHON) -m venv .test/sam && .test/sam/bin/python -m pip install --quiet --disable-pip-version-check 'aws-sam-cli>=1.150'; }
+	@test -x .test/checkov/bin/checkov || { $(PYTHON) -m venv .test/checkov && .test/checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov>=3.2'; }
+	PATH="$(CURDIR)/.test/sam/bin:$(CURDIR)/.test/checkov/bin:$$PATH" $(BIN)/python deploy/aws/check.py
 
 format: $(TESTS) ## format the code
 	$(BIN)/ruff check --fix .

@@ -16,6 +16,7 @@ _COMMANDS = {
     "audit": "The ledger: list and verify.",
     "probe": "Attack the house as an outsider would, and say what gets through.",
     "doctor": "Is the configuration safe and complete, are the parts reachable?",
+    "deploy": "Templates for AWS: the same house in the cloud.",
     "new": "Begin a project: agent.py, doorward.toml, README.",
 }
 

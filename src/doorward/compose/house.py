@@ -15,7 +15,10 @@ PRICES = Path(__file__).parents[1] / "model" / "prices.toml"
 
 
 def arn(settings: Settings, name: str) -> str:
-    """The ARN of an agent of this house, in the form of Bedrock AgentCore Runtime."""
+    """The ARN of an agent of this house, in the form of Bedrock AgentCore Runtime; the one that AWS gave, where it is
+    AWS's."""
+    if settings.agent.arn and name == settings.agent.name:
+        return settings.agent.arn
     return f"arn:aws:bedrock-agentcore:{settings.agent.region}:{settings.agent.account}:runtime/{name}"
 
 

@@ -4,8 +4,10 @@ Every text is quoted as JSON, which YAML 1.2 reads as it stands: no text can tur
 """
 
 import json
+import re
 from collections.abc import Iterator
 
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 Scalar = str | int | float | bool | None
 Node = Scalar | dict[str, "Node"] | list["Node"]
 
@@ -38,8 +40,13 @@ def _entry(head: str, item: Node, level: int) -> Iterator[str]:
         yield head
         yield from _list(item, level)
     else:
-        yield f"{head} {json.dumps(item, ensure_ascii=False)}"
+        yield f"{head} {_quoted(item)}"
+
+
+def _quoted(value: object) -> str:
+    """JSON, with what YAML does not take as it stands (5.1: what cannot be printed) escaped."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _key(key: str) -> str:
-    return key if key.replace(":", "").isalnum() and not key[0].isdigit() and not key.endswith(":") else json.dumps(key)
+    return key if key.replace(":", "").isalnum() and not key[0].isdigit() and not key.endswith(":") else _quoted(key)

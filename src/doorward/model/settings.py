@@ -168,6 +168,10 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     operator_port: Annotated[Port, note("Port for /metrics of the runtime; 0 takes a free one.")] = 9465
     region: Annotated[str, note("Region in the signature and the ARN.")] = "us-east-1"
     account: Annotated[str, Meta(pattern=r"^[0-9]{12}$"), note("Account in the ARN.")] = "000000000000"
+    arn: Annotated[str, note("ARN of the agent where AWS gave it one; empty: made of region, account and name.")] = ""
+    memory: Annotated[
+        str, note("Id of the AgentCore Memory for checkpoints, read by the agent's package on AWS; empty: none.")
+    ] = ""
     skew: Annotated[float, Meta(gt=0, le=300), note("Seconds a signature is valid before and after its time.")] = 300.0
     turn_timeout: Annotated[Seconds, note("Seconds a turn may take.")] = 900.0
     connect_timeout: Annotated[Seconds, note("Seconds to reach the agent door.")] = 5.0
@@ -221,6 +225,23 @@ class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     reserve_name_tokens: Annotated[Count, note("Tokens that are set aside while a conversation is named.")] = 1500
 
 
+class FunctionsSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The services as functions of AWS Lambda, as `doorward deploy aws` makes them."""
+
+    turns: Annotated[str, note("Name or ARN of the function that runs turns.")] = ""
+    url: Annotated[str, note("URL of the Lambda API; empty: AWS's own in agent.region.")] = ""
+    answer_within: Annotated[
+        float,
+        Meta(ge=1, le=840),
+        note("Seconds after which a function answers although the turn goes on; keep it under the gateway's limit."),
+    ] = 25.0
+    poll: Annotated[
+        float,
+        Meta(ge=0.05, le=10),
+        note("Seconds between two looks into the log of a turn that another function runs."),
+    ] = 0.3
+
+
 class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be seen from outside."""
 
@@ -272,5 +293,6 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent: AgentSettings = field(default_factory=AgentSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    functions: FunctionsSettings = field(default_factory=FunctionsSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)

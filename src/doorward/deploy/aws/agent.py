@@ -20,6 +20,7 @@ from doorward.deploy.aws.template import (
 )
 from doorward.deploy.document import Node
 
+TURN_TOKEN = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Turn-Token"  # noqa: S105 - a header's name
 _INVOKE = [
     "bedrock-agentcore:InvokeAgentRuntime",
     "bedrock-agentcore:InvokeAgentRuntimeForUser",
@@ -70,7 +71,7 @@ def _runtime(plan: Plan) -> Map:
         }
     }
     image: Map = {"ContainerConfiguration": {"ContainerUri": ref("AgentImage")}}
-    environment: Map = {"DOORWARD_AGENT_MODEL": plan.model}
+    environment: Map = {"DOORWARD_AGENT_MODEL": plan.model, "DOORWARD_AGENT_REGION": ref("AWS::Region")}
     if plan.remembers:
         environment["DOORWARD_AGENT_MEMORY"] = att("AgentMemory", "MemoryId")
     properties: Map = {
@@ -82,7 +83,10 @@ def _runtime(plan: Plan) -> Map:
         "LifecycleConfiguration": {"IdleRuntimeSessionTimeout": 900, "MaxLifetime": 28800},
         "EnvironmentVariables": environment,
     }
-    if not plan.signed:
+    if plan.signed:
+        # Who the turn is for. AgentCore hands on no header that is not named here.
+        properties["RequestHeaderConfiguration"] = {"RequestHeaderAllowlist": [TURN_TOKEN]}
+    else:
         properties["AuthorizerConfiguration"] = {
             "CustomJWTAuthorizer": {
                 "DiscoveryUrl": sub(

@@ -103,7 +103,7 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             memory=512,
             timeout=60,
             statements=[*_table(), start, stop, never],
-            environment={**_agent_address(), "DOORWARD_LAMBDA_TURNS_FUNCTION": ref("TurnsFunction")},
+            environment={**_agent_address(), "DOORWARD_FUNCTIONS_TURNS": ref("TurnsFunction")},
         ),
         "Turns": Function(
             module="turns",
@@ -182,8 +182,6 @@ def _code(plan: Plan, name: str, function: Function, origin: Map) -> Map:
         **plan.environment,
         **function.environment,
     }
-    if plan.remembers:
-        environment |= {"DOORWARD_STORE_ENGINE": "dynamodb", "DOORWARD_STORE_TABLE": ref("Table")}
     made = resource(
         "AWS::Lambda::Function",
         {

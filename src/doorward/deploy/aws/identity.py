@@ -9,7 +9,35 @@ SCOPE = "doorward/chat"
 def identity(plan: Plan, origin: Map) -> Fragment:
     """The pool, its domain, and the client of the page at `origin` (without a slash at its end)."""
     del plan
-    pool = resource(
+    return Fragment(
+        resources={
+            "UserPool": _pool(),
+            "UserPoolDomain": resource(
+                "AWS::Cognito::UserPoolDomain",
+                {"UserPoolId": ref("UserPool"), "Domain": sub("${AWS::StackName}-${AWS::AccountId}")},
+            ),
+            "Scopes": resource(
+                "AWS::Cognito::UserPoolResourceServer",
+                {
+                    "UserPoolId": ref("UserPool"),
+                    "Identifier": "doorward",
+                    "Name": "Doorward",
+                    "Scopes": [{"ScopeName": "chat", "ScopeDescription": "Talk to the agent"}],
+                },
+            ),
+            "PageClient": _client(origin),
+        },
+        outputs={
+            "Issuer": {"Value": sub("https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${UserPool}")},
+            "UserPoolId": {"Value": ref("UserPool")},
+            "ClientId": {"Value": ref("PageClient")},
+            "SignIn": {"Value": sub("https://${UserPoolDomain}.auth.${AWS::Region}.amazoncognito.com")},
+        },
+    )
+
+
+def _pool() -> Map:
+    return resource(
         "AWS::Cognito::UserPool",
         {
             # INVARIANT: nobody makes an account for themselves; Cognito's own default is that anybody may.
@@ -34,31 +62,6 @@ def identity(plan: Plan, origin: Map) -> Fragment:
         },
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
-    )
-    return Fragment(
-        resources={
-            "UserPool": pool,
-            "UserPoolDomain": resource(
-                "AWS::Cognito::UserPoolDomain",
-                {"UserPoolId": ref("UserPool"), "Domain": sub("${AWS::StackName}-${AWS::AccountId}")},
-            ),
-            "Scopes": resource(
-                "AWS::Cognito::UserPoolResourceServer",
-                {
-                    "UserPoolId": ref("UserPool"),
-                    "Identifier": "doorward",
-                    "Name": "Doorward",
-                    "Scopes": [{"ScopeName": "chat", "ScopeDescription": "Talk to the agent"}],
-                },
-            ),
-            "PageClient": _client(origin),
-        },
-        outputs={
-            "Issuer": {"Value": sub("https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${UserPool}")},
-            "UserPoolId": {"Value": ref("UserPool")},
-            "ClientId": {"Value": ref("PageClient")},
-            "SignIn": {"Value": sub("https://${UserPoolDomain}.auth.${AWS::Region}.amazoncognito.com")},
-        },
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from langgraph.types import Command
 
@@ -23,18 +24,35 @@ from doorward.runtime.worker.checkpointer import SessionCheckpointer, SessionSta
 from doorward.runtime.worker.models import chat_model
 
 MAX_STEPS = 100
+Memory = BaseCheckpointSaver[Any]
 
 
 def graph_adapter(agent: Pregel[Any, Any] | Callable[..., object], config: WorkerConfig) -> "GraphAdapter":
     """The adapter for a compiled graph, or for a factory with a parameter `model` and perhaps `checkpointer`."""
     checkpointer = SessionCheckpointer()
-    graph = agent if isinstance(agent, Pregel) else _made(agent, config, checkpointer)
+    graph = _graph_of(agent, config, checkpointer)
     if graph.checkpointer is None:
         graph = graph.copy({"checkpointer": checkpointer})
     return GraphAdapter(graph, SessionState(config.state_socket), own_memory=graph.checkpointer is not checkpointer)
 
 
-def _made(factory: Callable[..., object], config: WorkerConfig, checkpointer: SessionCheckpointer) -> Pregel[Any, Any]:
+def remembering(
+    agent: Pregel[Any, Any] | Callable[..., object], config: WorkerConfig, memory: Memory
+) -> "GraphAdapter":
+    """The adapter for a graph whose checkpoints go to `memory`, unless the graph brings a checkpointer of its own."""
+    graph = _graph_of(agent, config, memory)
+    if graph.checkpointer is None:
+        graph = graph.copy({"checkpointer": memory})
+    return GraphAdapter(graph, SessionState(config.state_socket), own_memory=True)
+
+
+def _graph_of(
+    agent: Pregel[Any, Any] | Callable[..., object], config: WorkerConfig, memory: Memory
+) -> Pregel[Any, Any]:
+    return agent if isinstance(agent, Pregel) else _made(agent, config, memory)
+
+
+def _made(factory: Callable[..., object], config: WorkerConfig, checkpointer: Memory) -> Pregel[Any, Any]:
     parameters = inspect.signature(factory).parameters
     arguments: dict[str, Any] = {"checkpointer": checkpointer} if "checkpointer" in parameters else {}
     try:
@@ -78,7 +96,9 @@ class GraphAdapter:
         return nullcontext() if self._own_memory else self._state.turn(call.handle, call.session_id)
 
     async def _stream(self, call: Invocation) -> AsyncGenerator[tuple[str, Any], None]:
-        config: RunnableConfig = {"configurable": {"thread_id": call.session_id}, "recursion_limit": MAX_STEPS}
+        # `actor_id` is what AgentCore's memory keeps a user's sessions under; other checkpointers do not look at it.
+        place = {"thread_id": call.session_id, "actor_id": call.user or call.session_id}
+        config: RunnableConfig = {"configurable": place, "recursion_limit": MAX_STEPS}
         modes: Any = ["messages", "updates"] if self._takes_messages else ["updates", "values"]
         stream: AsyncIterator[Any] = self._graph.astream(
             self._input(call.payload), config, stream_mode=modes, durability="exit"

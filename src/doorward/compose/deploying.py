@@ -1,0 +1,241 @@
+"""`doorward deploy aws`: what the templates are made from, and a folder with all that two commands need."""
+
+import hashlib
+import shutil
+from importlib.metadata import requires
+from pathlib import Path
+from string import Template
+from typing import Any, cast
+
+import msgspec
+
+from doorward.compose.function_routes import (
+    chat_function_routes,
+    conversations_function_routes,
+    relay_function_routes,
+)
+from doorward.compose.settings import known_keys, variable_of
+from doorward.deploy.aws.artifacts import artifacts
+from doorward.deploy.aws.edge import INSPECTED_BYTES
+from doorward.deploy.aws.functions import LONGEST_TURN
+from doorward.deploy.aws.patterns import template
+from doorward.deploy.aws.plan import ApiRoute, Limits, Plan
+from doorward.deploy.aws.template import Map
+from doorward.deploy.document import to_yaml
+from doorward.errors import ConfigurationError
+from doorward.model.settings import Pattern, Settings
+from doorward.runtime.agent_file import AgentFile, agent_file
+
+PACKAGE = Path(__file__).parents[1]
+FILES = PACKAGE / "deploy" / "aws" / "files"
+# Packages of requirements that a part needs; their bounds are those of this distribution.
+_FUNCTIONS = ("cryptography", "msgspec", "prometheus-client", "structlog")
+_AGENT = ("aiohttp", "langchain", "langchain-openai", "langgraph", "msgspec", "structlog", "uvicorn", "uvloop")
+_AGENT_ON_AWS = ("langchain-aws>=1.1", "langgraph-checkpoint-aws>=1.0.4")
+_NOT_IN_FUNCTIONS = ("cli", "deploy", "probe", "runtime", "sign_in", "web")
+_NOT_IN_AGENT = ("cli", "deploy", "front_door", "probe", "sign_in", "stores", "web")
+# What a template says itself, or what has no meaning there.
+_OWN = ("agent.", "budget.", "chat.", "front_door.")
+_NOT_OWN = {
+    "agent.file",
+    "agent.model_url",
+    "agent.pass_environment",
+    "agent.host",
+    "agent.port",
+    "agent.url",
+    "agent.allowed_hosts",
+    "agent.operator_port",
+    "agent.region",
+    "agent.account",
+    "front_door.allowed_hosts",
+    "front_door.allowed_origins",
+    "front_door.trusted_proxies",
+    "front_door.cognito_compatible",
+}
+_ABOUT = {
+    "direct": "A user pool, and the agent on AgentCore Runtime, which checks the user's token itself. There is no "
+    "place for limits: an anti-pattern, kept to be seen and attacked.",
+    "front-door": "Before the agent stand WAF and API Gateway; the same token opens both, so the agent can be called "
+    "around them: a gap, kept to be seen and attacked.",
+    "two-doors": "Behind WAF and API Gateway a chat function calls the agent with its own role, and nobody else can.",
+    "conversations": "As two-doors, with conversations in DynamoDB, checkpoints in AgentCore Memory, history that "
+    "cannot reach the agent, a page, alarms and a budget.",
+}
+
+
+def plan_of(settings: Settings, pattern: Pattern) -> Plan:
+    """What the settings mean on AWS."""
+    settings = msgspec.structs.replace(settings, pattern=pattern)
+    routes = _routes(settings)
+    front = settings.front_door
+    body = min(front.max_body_bytes, INSPECTED_BYTES)
+    inventory = ",".join(f"{route.method} {route.path}" for route in routes)
+    return Plan(
+        pattern=pattern,
+        agent=settings.agent.name.replace("-", "_"),
+        model=settings.agent.model,
+        turn_seconds=int(min(settings.agent.turn_timeout, LONGEST_TURN)),
+        limits=Limits(
+            address_requests=front.address_requests,
+            address_window=int(front.address_window),
+            body_bytes=body,
+            message_characters=front.max_message_characters,
+        ),
+        routes=routes,
+        environment=_environment(settings, body),
+        fingerprint=hashlib.sha256(inventory.encode()).hexdigest()[:8],
+    )
+
+
+def write(settings: Settings, pattern: Pattern, out: Path) -> list[Path]:
+    """Write all of it into `out`. Files of an earlier run are replaced, others are left. The templates' paths.
+
+    Raises `ConfigurationError` when `out` cannot be written or the agent's file is not there.
+    """
+    plan = plan_of(settings, pattern)
+    source = agent_file(settings.agent.file)
+    templates = {"template.yaml": template(plan), "artifacts.yaml": artifacts()}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, made in templates.items():
+            (out / name).write_text(to_yaml(made), encoding="utf-8")
+        _write_parts(plan, source, out)
+        (out / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written: {error.strerror}.", code="out_not_writable") from error
+    return [out / name for name in templates]
+
+
+def _write_parts(plan: Plan, source: AgentFile, out: Path) -> None:
+    for name in ("build.sh", "deploy.sh"):
+        shutil.copyfile(FILES / name, out / name)
+    shutil.copyfile(FILES / "pack.py.template", out / "pack.py")
+    agent = _emptied(out / "agent")
+    shutil.copyfile(source.path, agent / "agent.py")
+    entry = Template((FILES / "main.py.template").read_text(encoding="utf-8")).substitute(attribute=source.attribute)
+    (agent / "main.py").write_text(entry, encoding="utf-8")
+    shutil.copyfile(FILES / "Containerfile", agent / "Containerfile")
+    _copy_package(agent, _NOT_IN_AGENT)
+    (agent / "requirements.txt").write_text(_requirements(_AGENT, _AGENT_ON_AWS), encoding="utf-8")
+    if plan.signed:
+        functions = _emptied(out / "functions")
+        shutil.copyfile(FILES / "bootstrap", functions / "bootstrap")
+        _copy_package(functions, _NOT_IN_FUNCTIONS)
+        (functions / "requirements.txt").write_text(_requirements(_FUNCTIONS), encoding="utf-8")
+    if plan.remembers:
+        shutil.copytree(PACKAGE / "web", _emptied(out / "page"), dirs_exist_ok=True)
+        shutil.copyfile(FILES / "page_config.py.template", out / "page_config.py")
+        (out / "page-config.json").write_bytes(msgspec.json.format(msgspec.json.encode(_page_config(plan))) + b"\n")
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _copy_package(folder: Path, left_out: tuple[str, ...]) -> None:
+    """This very code, so that what is deployed is what was tried."""
+    rooms = {str(PACKAGE / name) for name in left_out}
+
+    def ignored(where: str, names: list[str]) -> set[str]:
+        return {name for name in names if name == "__pycache__" or str(Path(where) / name) in rooms}
+
+    shutil.copytree(PACKAGE, folder / "doorward", ignore=ignored)
+
+
+def _requirements(names: tuple[str, ...], more: tuple[str, ...] = ()) -> str:
+    ours = {_project(line): line.partition(";")[0].strip() for line in requires("doorward") or []}
+    missing = [name for name in names if name not in ours]
+    if missing:
+        raise ConfigurationError(f"This distribution does not say which {', '.join(missing)} it needs.")
+    return "\n".join([*(ours[name] for name in names), *more]) + "\n"
+
+
+def _project(requirement: str) -> str:
+    return requirement.partition(";")[0].strip().rstrip("<>=!~0123456789.,").split("[")[0].strip()
+
+
+def _page_config(plan: Plan) -> dict[str, Any]:
+    """As ``/page-config.json`` of the house, with where to call and where to sign in; ``@NAME@`` is an output."""
+    return {
+        "pattern": plan.pattern,
+        "model": plan.model,
+        "rehearsal": plan.model == "rehearsal",
+        "max_message_characters": plan.limits.message_characters,
+        "api": "@ApiUrl@",
+        "sign_in": {
+            "issuer": "@Issuer@",
+            "authorize_endpoint": "@SignIn@/oauth2/authorize",
+            "token_endpoint": "@SignIn@/oauth2/token",
+            "end_session_endpoint": "@SignIn@/logout",
+            "client_id": "@ClientId@",
+            "scope": "openid email profile doorward/chat",
+        },
+    }
+
+
+def _guide(plan: Plan, made: Map) -> str:
+    parameters = cast("dict[str, dict[str, Any]]", made["Parameters"])
+    by_script = {"ArtifactBucket", "AgentKey", "FunctionKey", "AlarmEmail"}
+    rows = [
+        f"| `{name}` | {said.get('Default', 'needed') or 'empty'} | {said['Description']} |"
+        for name, said in parameters.items()
+        if name not in by_script
+    ]
+    address = {"direct": "AgentArn", "conversations": "PageUrl"}.get(plan.pattern, "ApiUrl")
+    return Template((FILES / "guide.md").read_text(encoding="utf-8")).substitute(
+        pattern=plan.pattern,
+        about=_ABOUT[plan.pattern],
+        parameters="" if plan.remembers else " PageOrigin=https://chat.example.com",
+        table="\n".join(rows),
+        address=address,
+        kept=" and the table" if plan.remembers else "",
+    )
+
+
+def _routes(settings: Settings) -> tuple[ApiRoute, ...]:
+    """The API of the pattern. Nobody calls these routes: only what they are is read from them."""
+    nobody = cast("Any", None)
+    if settings.pattern == "front-door":
+        return (ApiRoute(method="POST", path="/chat", function="Agent"),)
+    if settings.pattern == "two-doors":
+        served = {"Chat": relay_function_routes(settings, nobody)}
+    elif settings.pattern == "conversations":
+        served = {
+            "Chat": chat_function_routes(settings, nobody),
+            "Conversations": conversations_function_routes(settings, nobody, nobody),
+        }
+    else:
+        served = {}
+    return tuple(
+        ApiRoute(method=route.method, path=route.path, function=name)
+        for name, routes in served.items()
+        for route in routes
+    )
+
+
+def _environment(settings: Settings, body: int) -> dict[str, str]:
+    """The settings that are not the default, as the functions' variables. Secrets and lists of tables never are."""
+    given = {"front_door.max_body_bytes": str(body), "chat.names": "first-message"}
+    tree = msgspec.to_builtins(settings, enc_hook=str)
+    defaults = msgspec.to_builtins(Settings(), enc_hook=str)
+    for key, _ in known_keys():
+        if "[]" in key or key in _NOT_OWN or key in given or not key.startswith(_OWN):
+            continue
+        value = _at(tree, key)
+        if value != _at(defaults, key):
+            given[key] = _text(value)
+    return {variable_of(key): value for key, value in sorted(given.items())}
+
+
+def _at(tree: Any, key: str) -> object:  # noqa: ANN401 - a tree of builtins
+    for part in key.split("."):
+        tree = tree[part]
+    return cast("object", tree)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

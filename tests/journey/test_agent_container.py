@@ -1,0 +1,97 @@
+"""The agent's package for AgentCore Runtime, started as its `main.py` is: the container contract, nothing beside it."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from doorward.cli.main import root
+from doorward.identity.turn_tokens import SignedTurnTokens, stated
+from doorward.model.principals import TurnIdentity
+from tests.journey.house import free_port
+
+SESSION = "x-amzn-bedrock-agentcore-runtime-session-id"
+TURN_TOKEN = "x-amzn-bedrock-agentcore-runtime-custom-turn-token"
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """What `doorward deploy aws` wrote, run in its own folder with its own copy of the code, on another port."""
+    folder = tmp_path_factory.mktemp("aws")
+    made = CliRunner().invoke(root, ["deploy", "aws", "--pattern", "conversations", "--out", str(folder)])
+    assert made.exit_code == 0, made.output
+    package, port = folder / "agent", free_port()
+    entry = (package / "main.py").read_text().replace('main("agent.py", "")', f'main("agent.py", "", port={port})')
+    (package / "main.py").write_text(entry)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "main.py"], cwd=package, stdout=log, stderr=log)
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+                _until_up(client, process, folder / "log")
+                yield client
+        finally:
+            process.terminate()
+            assert process.wait(timeout=30) == 0
+
+
+def _until_up(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            client.get("/ping")
+        except httpx2.ConnectError:
+            time.sleep(0.05)  # a bounded wait for another process
+        else:
+            return
+    raise AssertionError(log.read_text())
+
+
+def token_for(subject: str) -> str:
+    identity = TurnIdentity(
+        issuer="https://pool.example",
+        subject=subject,
+        actor="chat",
+        session_id="s" * 36,
+        turn_id="t-1",
+        audience="arn",
+        expires_at=time.time() + 60,
+    )
+    return SignedTurnTokens("house", Ed25519PrivateKey.generate(), time.time).mint(identity)
+
+
+def test_it_serves_the_contract_and_streams(container: httpx2.Client) -> None:
+    assert container.get("/ping").json()["status"] == "Healthy"
+    headers = {SESSION: "a" * 36, "accept": "text/event-stream", TURN_TOKEN: token_for("ada")}
+    answer = container.post("/invocations", json={"prompt": "hello"}, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert "I am the rehearsal model" in "".join(event.get("delta", "") for event in events)
+
+
+def test_bad_json_and_other_paths_are_refused(container: httpx2.Client) -> None:
+    assert container.post("/invocations", content=b"{").status_code == 400
+    for path in ("/titles/invocations", "/state", "/"):
+        assert container.post(path, json={"prompt": "hello"}).status_code == 404
+
+
+def test_a_header_of_ours_from_outside_opens_nothing(container: httpx2.Client) -> None:
+    """AP-BYP-07: what the shim believes comes from its own process alone."""
+    forged = {"x-doorward-worker": "guess", "x-doorward-user": "mallory"}
+    answer = container.post("/invocations", json={"prompt": "hello"}, headers={SESSION: "b" * 36, **forged})
+    assert answer.status_code == 200
+
+
+def test_what_a_turn_token_states_is_read_and_what_is_none_is_refused() -> None:
+    assert stated(token_for("ada")) == ("https://pool.example", "ada", "t-1")
+    for text in ("", "a.b.c", "a", "a.bnVsbA.c"):
+        with pytest.raises(Exception, match="does not hold"):
+            stated(text)

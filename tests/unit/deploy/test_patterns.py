@@ -1,0 +1,221 @@
+"""What each template promises, read from the templates themselves."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from doorward.compose.deploying import plan_of
+from doorward.compose.settings import load
+from doorward.deploy.aws.patterns import template
+from doorward.deploy.aws.template import Fragment, joined
+
+PATTERNS = ("direct", "front-door", "two-doors", "conversations")
+SIGNED = ("two-doors", "conversations")
+
+
+def made(pattern: str, **options: Any) -> dict[str, Any]:
+    return template(plan_of(load(environ={}, options=options).settings, pattern))
+
+
+def of_kind(found: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {name: item["Properties"] for name, item in found["Resources"].items() if item["Type"] == kind}
+
+
+def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            chosen = statement["Fn::If"][1] if "Fn::If" in statement else statement
+            yield chosen
+
+
+def may(role: dict[str, Any], action: str) -> bool:
+    """Whether a role may do that to anything, by its own policies; a deny wins."""
+
+    def named(effect: str) -> bool:
+        found = [each for each in statements(role) if each["Effect"] == effect]
+        return any(
+            action == one or (one.endswith("*") and action.startswith(one[:-1])) for s in found for one in s["Action"]
+        )
+
+    return named("Allow") and not named("Deny")
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_nobody_signs_up_for_themselves_and_no_password_goes_through_our_code(pattern: str) -> None:
+    found = made(pattern)
+    (pool,) = of_kind(found, "AWS::Cognito::UserPool").values()
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["MfaConfiguration"] == "OPTIONAL"
+    (client,) = of_kind(found, "AWS::Cognito::UserPoolClient").values()
+    assert client["GenerateSecret"] is False
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_agent_takes_a_users_token_only_where_the_pattern_is_so(pattern: str) -> None:
+    (agent,) = of_kind(made(pattern), "AWS::BedrockAgentCore::Runtime").values()
+    assert ("AuthorizerConfiguration" in agent) is (pattern not in SIGNED)
+
+
+@pytest.mark.parametrize(("pattern", "caller"), [("two-doors", "ChatRole"), ("conversations", "TurnsRole")])
+def test_one_role_may_run_the_agent_and_everybody_else_is_denied(pattern: str, caller: str) -> None:
+    """AP-BYP-01, AP-BYP-03: also for whoever has InvokeAgentRuntime by another policy of the account."""
+    found = made(pattern)
+    roles = of_kind(found, "AWS::IAM::Role")
+    assert [name for name, role in roles.items() if may(role, "bedrock-agentcore:InvokeAgentRuntime")] == [caller]
+    policies = of_kind(found, "AWS::BedrockAgentCore::ResourcePolicy")
+    assert len(policies) == 2  # the runtime, and its endpoint
+    for policy in policies.values():
+        document = json.loads(policy["Policy"]["Fn::Sub"])
+        rules = {each["Sid"]: each for each in document["Statement"]}
+        assert rules["NobodyElse"]["Principal"] == {"AWS": "*"}
+        assert rules["NobodyElse"]["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": [f"${{{caller}.Arn}}"]}}
+        assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["NobodyElse"]["Action"]
+        assert rules["OnlyOurService"]["Principal"] == {"AWS": [f"${{{caller}.Arn}}"]}
+
+
+def test_that_role_is_for_one_runtime() -> None:
+    for pattern, caller in (("two-doors", "ChatRole"), ("conversations", "TurnsRole")):
+        role = of_kind(made(pattern), "AWS::IAM::Role")[caller]
+        (rule,) = [each for each in statements(role) if "bedrock-agentcore:InvokeAgentRuntime" in each["Action"]]
+        assert all("Agent" in json.dumps(target) for target in rule["Resource"])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "bedrock-agentcore:InvokeAgentRuntime",
+        "bedrock-agentcore:StopRuntimeSession",
+        "bedrock:InvokeModel",
+        "lambda:InvokeFunction",
+    ],
+)
+def test_history_can_reach_no_agent_and_no_model_and_no_function_that_can(action: str) -> None:
+    role = of_kind(made("conversations"), "AWS::IAM::Role")["ConversationsRole"]
+    assert not may(role, action)
+    assert any(
+        action.split(":", maxsplit=1)[0] in one
+        for each in statements(role)
+        if each["Effect"] == "Deny"
+        for one in each["Action"]
+    )
+
+
+def test_the_agent_can_call_no_agent_and_takes_nobodys_name_for_granted() -> None:
+    role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
+    assert not may(role, "bedrock-agentcore:InvokeAgentRuntime")
+    assert not may(role, "bedrock-agentcore:GetWorkloadAccessTokenForUserId")
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_no_right_is_for_everything_but_where_aws_knows_no_resource(pattern: str) -> None:
+    for name, role in of_kind(made(pattern), "AWS::IAM::Role").items():
+        for statement in statements(role):
+            if statement["Effect"] == "Allow" and "*" in statement["Resource"]:
+                assert all(action.startswith("xray:") for action in statement["Action"]), name
+
+
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_every_method_wants_an_access_token_but_the_preflights(pattern: str) -> None:
+    methods = of_kind(made(pattern), "AWS::ApiGateway::Method")
+    for name, method in methods.items():
+        if method["HttpMethod"] == "OPTIONS":
+            assert method["Integration"]["Type"] == "MOCK", name
+        else:
+            assert method["AuthorizationType"] == "COGNITO_USER_POOLS", name
+            assert method["AuthorizationScopes"] == ["doorward/chat"], name
+            assert method["Integration"]["ResponseTransferMode"] == "STREAM", name
+
+
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_the_edge_counts_filters_and_lets_no_body_pass_that_it_cannot_read(pattern: str) -> None:
+    (acl,) = of_kind(made(pattern), "AWS::WAFv2::WebACL").values()
+    rules = {rule["Name"]: rule for rule in acl["Rules"]}
+    size = rules["BodyTooLarge"]["Statement"]["SizeConstraintStatement"]
+    assert size["FieldToMatch"] == {"Body": {"OversizeHandling": "MATCH"}}
+    assert size["Size"] <= 65536
+    assert {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"} <= rules.keys()
+    rate = rules["TooManyFromOneAddress"]["Statement"]["RateBasedStatement"]
+    assert (rate["Limit"], rate["EvaluationWindowSec"]) == (3000, 60)
+    for rule in rules.values():
+        assert rule.get("OverrideAction", {"None": {}}) == {"None": {}}  # no group is only counted as a whole
+
+
+def test_the_rate_at_the_edge_is_that_of_the_settings_in_a_window_that_waf_knows() -> None:
+    options = {"front_door.address_requests": 100, "front_door.address_window": 90.0}
+    (acl,) = of_kind(made("two-doors", **options), "AWS::WAFv2::WebACL").values()
+    (rule,) = [rule for rule in acl["Rules"] if rule["Name"] == "TooManyFromOneAddress"]
+    rate = rule["Statement"]["RateBasedStatement"]
+    assert (rate["Limit"], rate["EvaluationWindowSec"]) == (133, 120)
+
+
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_what_api_gateway_says_itself_a_page_may_read(pattern: str) -> None:
+    answers = of_kind(made(pattern), "AWS::ApiGateway::GatewayResponse").values()
+    assert {"UNAUTHORIZED", "THROTTLED", "WAF_FILTERED", "DEFAULT_4XX", "DEFAULT_5XX"} <= {
+        answer["ResponseType"] for answer in answers
+    }
+    for answer in answers:
+        assert "gatewayresponse.header.Access-Control-Allow-Origin" in answer["ResponseParameters"]
+        problem = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert problem["code"]
+        assert problem["error"]
+
+
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_a_stage_is_throttled_and_logs_no_token_and_no_body(pattern: str) -> None:
+    (stage,) = of_kind(made(pattern), "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] > 0
+    assert settings["ThrottlingBurstLimit"] > 0
+    assert settings["DataTraceEnabled"] is False
+    said = stage["AccessLogSetting"]["Format"].lower()
+    assert not [word for word in ("authorization", "querystring", "body", "token") if word in said]
+    (logging,) = of_kind(made(pattern), "AWS::WAFv2::LoggingConfiguration").values()
+    assert {"SingleHeader": {"Name": "authorization"}} in logging["RedactedFields"]
+
+
+def test_a_turn_is_never_run_again_by_lambda_itself() -> None:
+    (once,) = of_kind(made("conversations"), "AWS::Lambda::EventInvokeConfig").values()
+    assert once["MaximumRetryAttempts"] == 0
+
+
+def test_data_is_kept_recoverable_and_leaves_when_its_time_is_over() -> None:
+    (table,) = of_kind(made("conversations"), "AWS::DynamoDB::Table").values()
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"]["Enabled"] is True
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_somebody_is_told_when_the_months_bill_grows(pattern: str) -> None:
+    (bill,) = of_kind(made(pattern), "AWS::Budgets::Budget").values()
+    kinds = {note["Notification"]["NotificationType"] for note in bill["NotificationsWithSubscribers"]}
+    assert kinds == {"ACTUAL", "FORECASTED"}
+
+
+def test_settings_that_are_not_the_default_go_to_the_functions_and_secrets_never(tmp_path: Any) -> None:
+    options = {"budget.user_tokens_per_day": 5000, "front_door.user_requests": 7, "sign_in.client_secret": "s3cret"}
+    found = made("conversations", **options)
+    for function in of_kind(found, "AWS::Lambda::Function").values():
+        variables = function["Environment"]["Variables"]
+        assert variables["DOORWARD_BUDGET_USER_TOKENS_PER_DAY"] == "5000"
+        assert variables["DOORWARD_FRONT_DOOR_USER_REQUESTS"] == "7"
+        texts = {name: value if isinstance(value, str) else "https://x.example" for name, value in variables.items()}
+        taken = load(environ={**texts, "DOORWARD_AGENT_ACCOUNT": "123456789012"}).settings
+        assert taken.budget.user_tokens_per_day == 5000
+    assert "s3cret" not in json.dumps(found)
+
+
+def test_an_api_that_changes_is_deployed_anew() -> None:
+    names = {name for p in ("two-doors", "conversations") for name in made(p)["Resources"] if "ApiDeployment" in name}
+    assert len(names) == 2
+
+
+def test_two_things_of_one_name_are_refused() -> None:
+    one, other = Fragment(resources={"A": {"Type": "X"}}), Fragment(resources={"A": {"Type": "Y"}})
+    with pytest.raises(ValueError, match="two resources are called A"):
+        joined("", [one, other])
