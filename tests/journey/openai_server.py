@@ -3,9 +3,11 @@ fails as providers do."""
 
 import asyncio
 import json
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
@@ -117,7 +119,8 @@ def deltas(request: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
     asked = str(request["messages"][1 if request["messages"][0]["role"] == "system" else 0]["content"])
     again = "loop" in asked or (last["role"] == "user" and "time" in last["content"])
     if again and request.get("tools"):
-        name = request["tools"][0]["function"]["name"]
+        names = [tool["function"]["name"] for tool in request["tools"]]
+        name = next((one for one in names if one in asked), names[0])
         start = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
         pieces = ['{"timezone"', ': "UTC"}']
         parts = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
@@ -135,6 +138,26 @@ async def answer(send: Any, status: int, value: dict[str, Any], extra: list[tupl
     headers = [(b"content-type", b"application/json"), *(extra or [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(value).encode()})
+
+
+@contextmanager
+def openai_server_in_a_thread() -> Iterator[OpenAIServer]:
+    """The same, for tests that have no loop of their own."""
+    ready: Future[OpenAIServer] = Future()
+    over = threading.Event()
+
+    async def serve() -> None:
+        async with openai_server() as app:
+            ready.set_result(app)
+            await asyncio.to_thread(over.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        yield ready.result(timeout=30)
+    finally:
+        over.set()
+        thread.join(timeout=30)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""F-21: a provider that says 429 or 500, hangs, talks nonsense or never ends, over real HTTP, with real workers."""
+"""F-21, F-22: a provider or tool that says 429 or 500, hangs, talks nonsense or never ends; real HTTP, real workers."""
 
 import time
 from collections.abc import AsyncIterator
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from doorward.errors import AgentFailed
+from doorward.model.principals import User
 from doorward.telemetry.metrics import REGISTRY
-from tests.journey.hosting import ANN, BOB, Hosted, call, hosted, read
+from tests.journey.hosting import ANN, BOB, Hosted, call, hosted, read, written
 from tests.journey.openai_server import OpenAIServer, openai_server
 
 pytestmark = pytest.mark.anyio
@@ -139,6 +140,67 @@ async def test_a_model_that_stays_down_is_not_asked_any_more_until_a_probe_gets_
         assert time.monotonic() - began >= 1.5
         assert REGISTRY.get_sample_value("doorward_model_breaker_open") == 0
         assert (await code_of(house, who=BOB))[0] == ""
+
+
+TOOLS = """
+    import asyncio
+    import time
+    from langchain.agents import create_agent
+
+    def huge(timezone: str) -> str:
+        "Gives far too much."
+        return "a lot of it " * 5_000_000
+
+    def stuck(timezone: str) -> str:
+        "Never comes back."
+        time.sleep(3600)
+
+    async def waiting(timezone: str) -> str:
+        "Never comes back, politely."
+        await asyncio.sleep(3600)
+
+    def agent(model):
+        return create_agent(model, tools=[huge, stuck, waiting])
+"""
+
+
+async def test_a_tool_that_gives_too_much_or_never_ends_is_cut_and_the_turn_goes_on(tmp_path: Path) -> None:
+    """F-22: what the model hears of it is what the events say."""
+    async with (
+        openai_server() as server,
+        hosted(
+            written(tmp_path, TOOLS),
+            tmp_path,
+            model="openai:local-model",
+            model_url=server.url,
+            tool_timeout=1.0,
+            tool_max_characters=1000,
+        ) as house,
+    ):
+        late = "Error: the tool did not finish within 1 seconds."
+        cut = "[cut: the result had more than 1000 characters]"
+        for tool, says in (("huge", cut), ("stuck", late), ("waiting", late)):
+            began = time.monotonic()
+            events = await house.answer(f"at what time does {tool} end?", who=user(tool))
+            (result,) = [event["content"] for event in events if event["type"] == "TOOL_CALL_RESULT"]
+            assert result.endswith(says)
+            assert len(result) <= 1000
+            assert server.requests[-1]["messages"][-1]["content"] == result
+            assert [event for event in events if event["type"] == "TEXT_MESSAGE_END"]
+            assert time.monotonic() - began < PATIENCE
+
+
+async def test_a_graph_that_never_ends_stops_at_its_steps(tmp_path: Path) -> None:
+    """AP-LIM-05: the model calls its tool for ever."""
+    async with house_of(tmp_path, turn_steps=7) as (server, house):
+        code, _ = await code_of(house, "loop for ever")
+        assert code == "turn_steps_exceeded"
+        assert len(server.requests) <= 4
+        assert (await code_of(house))[0] == ""
+
+
+def user(name: str) -> User:
+    return User(issuer="https://issuer", subject=name, username=name)
 
 
 @pytest.fixture(scope="module")

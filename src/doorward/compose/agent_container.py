@@ -19,6 +19,7 @@ from doorward.http.asgi import App, Receive, Scope, Send
 from doorward.identity.turn_tokens import stated
 from doorward.model.principals import User
 from doorward.model.settings import AgentSettings
+from doorward.runtime.limits import limits_of
 from doorward.runtime.sockets import EmbeddedServer
 from doorward.runtime.wire import (
     INVOCATIONS,
@@ -63,6 +64,7 @@ def container(file: str, attribute: str, settings: AgentSettings) -> tuple[App, 
         model=settings.model,
         model_url=settings.model_url,
         model_key=True,
+        limits=limits_of(settings),
     )
     adapter = _adapter(load_agent(file, attribute), config, settings)
     shim = Shim(adapter, Titles(config), config.secret)

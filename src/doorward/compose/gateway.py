@@ -39,12 +39,13 @@ from doorward.identity.key_files import load_or_create_turn_key, load_or_create_
 from doorward.identity.sigv4 import Credentials
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.settings import Settings
-from doorward.services.budget import Budget, budget_of, load_prices
+from doorward.services.budget import Budget, Pricing, budget_of, load_prices
+from doorward.services.caps import caps_of
 from doorward.services.chat.forgetting import Forgetting
 from doorward.services.chat.options import chat_options
 from doorward.services.chat.service import ChatService
 from doorward.services.conversations.service import ConversationsService
-from doorward.services.invocation import Invoker
+from doorward.services.invocation import Invoker, InvokerOptions
 from doorward.services.metering import Meter
 from doorward.services.relay import RelayOptions, RelayService
 from doorward.services.usage.service import UsageService
@@ -103,6 +104,7 @@ class GatewayHouse:
         self._chat: ChatService | None = None
         self._forgetting: Forgetting | None = None
         prices = load_prices(PRICES)
+        self._caps = caps_of(settings.agent, Pricing(prices, settings.agent.model).cost)
         self.budget: Budget | None = budget_of(settings.budget, prices, settings.agent.model)
         self._console = Console(loaded, stores, self.who, http) if _has_console(settings) else None
         self._meter = Meter(self.budget, stores.budgets, time.time, usage=stores.usage)
@@ -210,6 +212,7 @@ class GatewayHouse:
             agent_arn=arn(settings, settings.agent.name),
             timeout=settings.agent.turn_timeout,
             max_answer_bytes=settings.agent.max_response_bytes,
+            caps=self._caps,
         )
         relay = RelayService(self._invoker(), self._meter, options, time.time)
         bounds = settings.front_door
@@ -227,7 +230,7 @@ class GatewayHouse:
             titles_arn=arn(settings, TITLES_AGENT),
             turns_per_user=settings.front_door.concurrent_turns,
         )
-        options = replace(options, budget=self.budget, meter=self._meter)
+        options = replace(options, budget=self.budget, meter=self._meter, caps=self._caps)
         invoker = self._invoker()
         self._chat = ChatService(stores.turns, stores.conversations, invoker, options, time.time)
         self._forgetting = Forgetting(stores.forgotten, invoker, options.agent_arn, time.time)
@@ -257,9 +260,12 @@ class GatewayHouse:
         return Invoker(
             self._knock,
             SignedTurnTokens(deployment(settings), key, time.time),
-            actor=CHAT_WORKLOAD,
-            token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
-            clock=time.time,
+            InvokerOptions(
+                actor=CHAT_WORKLOAD,
+                token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
+                stall_timeout=settings.agent.stall_timeout,
+            ),
+            time.time,
         )
 
     def _page(self, metadata: ProviderMetadata | None) -> PageConfig:

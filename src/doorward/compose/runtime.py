@@ -23,7 +23,8 @@ from doorward.model.settings import Settings
 from doorward.ports.agent import ReplayStore, Runtime
 from doorward.ports.identity import TurnTokens
 from doorward.runtime.host import RuntimeHost
-from doorward.services.budget import Budget, budget_of, load_prices, workload_budget_of
+from doorward.services.budget import Budget, Prices, Pricing, budget_of, load_prices, workload_budget_of
+from doorward.services.caps import caps_of
 from doorward.services.metered_runtime import MeteredRuntime
 from doorward.services.metering import Meter
 from doorward.stores.sqlite.open import RuntimeStores, open_runtime
@@ -42,14 +43,14 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
     )
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
     keys = issuer_keys(settings, HttpFetch(http))
-    budget = _budget(settings)
+    prices = load_prices(PRICES)
+    budget = _budget(settings, prices)
+    caps = caps_of(settings.agent, Pricing(prices, settings.agent.model).cost)
     meter = Meter(budget, stores.budgets, time.time)
     try:
         await stores.budgets.settle_lost()
         await host.start()
-        runtime: Runtime = host
-        if budget is not None:
-            runtime = MeteredRuntime(host, meter, max_answer_bytes=settings.agent.max_response_bytes)
+        runtime = MeteredRuntime(host, meter, caps, max_answer_bytes=settings.agent.max_response_bytes)
         door = _door(settings, stores, runtime, keys)
         served = (
             Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
@@ -70,11 +71,11 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
         stores.close()
 
 
-def _budget(settings: Settings) -> Budget | None:
+def _budget(settings: Settings, prices: Prices) -> Budget | None:
     """INVARIANT: a call is charged once. Where users' tokens open this door, the budget of users is held here, for the
     front door cannot be the only place; elsewhere the services hold it, and here only that of other workloads."""
     make = budget_of if settings.pattern in _USER_PATTERNS else workload_budget_of
-    return make(settings.budget, load_prices(PRICES), settings.agent.model)
+    return make(settings.budget, prices, settings.agent.model)
 
 
 def _door(settings: Settings, stores: RuntimeStores, host: Runtime, keys: HttpKeySource) -> AgentDoor:

@@ -174,6 +174,14 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
     skew: Annotated[float, Meta(gt=0, le=300), note("Seconds a signature is valid before and after its time.")] = 300.0
     turn_timeout: Annotated[Seconds, note("Seconds a turn may take.")] = 900.0
+    stall_timeout: Annotated[Seconds, note("Seconds of silence after which an agent that answers is given up.")] = 300.0
+    turn_steps: Annotated[Count, note("Steps of a turn: calls of the model and of tools.")] = 100
+    turn_tokens: Annotated[Tokens, note("Tokens that a turn may use; 0: no cap.")] = 0
+    turn_money: Annotated[Dollars, note("Dollars that a turn may cost, by the price table; 0: no cap.")] = 0.0
+    tool_timeout: Annotated[Seconds, note("Seconds that one call of a tool may take, in a hosted graph.")] = 120.0
+    tool_max_characters: Annotated[Count, note("Characters of a tool's result in a hosted graph; the rest is cut.")] = (
+        100_000
+    )
     connect_timeout: Annotated[Seconds, note("Seconds to reach the agent door.")] = 5.0
     max_payload_bytes: Annotated[Count, note("Bytes of an invocation's body.")] = 1_048_576
     max_response_bytes: Annotated[Count, note("Bytes of one answer.")] = 10_485_760

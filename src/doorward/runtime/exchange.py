@@ -70,8 +70,8 @@ class NotSent(AgentUnreachable):
 class WorkerChunks(AsyncGenerator[bytes, None]):
     """The body of an answer. Closing it hangs up, which cancels the run in the worker.
 
-    Raises `AgentUnreachable` when the worker breaks off, `AgentTimeout` when its time is over and `AgentFailed`
-    (``session_stopped``, ``response_too_large``).
+    Raises `AgentUnreachable` when the worker breaks off, `AgentTimeout` when its time is over or it was silent for too
+    long, and `AgentFailed` (``session_stopped``, ``response_too_large``).
     """
 
     def __init__(
@@ -95,7 +95,12 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
             self._finish()
             raise failure(self._worker, self._invocation, TimeoutError())
         try:
-            chunk = await self._response.read()
+            async with asyncio.timeout(self._invocation.silence):
+                chunk = await self._response.read()
+        except TimeoutError as error:
+            self._invocation.abort("timeout")
+            self._finish()
+            raise failure(self._worker, self._invocation, error) from None
         except OSError as error:
             self._finish()
             raise failure(self._worker, self._invocation, error) from None

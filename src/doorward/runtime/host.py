@@ -27,6 +27,9 @@ from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
 from doorward.telemetry.metrics import AGENT_RUNS
 
+# Our own services give up on a silent agent first, and know why.
+STALL_GRACE = 5.0
+
 
 class RuntimeHost:
     """Hosts the configured agent and the built-in `titles` agent. Fails closed.
@@ -133,6 +136,7 @@ class RuntimeHost:
     ) -> AgentReply:
         caller, _ = asked
         invocation = self._invocations.begin(key, self._settings.turn_timeout, turn_id=turn_of(caller))
+        invocation.silence = self._settings.stall_timeout + STALL_GRACE
         try:
             keeper = router.worker_for(key)
             try:

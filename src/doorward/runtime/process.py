@@ -23,8 +23,9 @@ from doorward.http.client import Client, Origin
 from doorward.model.secret import Secret
 from doorward.model.settings import AgentSettings
 from doorward.runtime.agent_file import AgentFile
+from doorward.runtime.limits import limits_of
 from doorward.runtime.output import forward_output
-from doorward.runtime.wire import PING, WORKER_HEADER, WORKER_HOST, ModelLimits, WorkerConfig, WorkerReport
+from doorward.runtime.wire import PING, WORKER_HEADER, WORKER_HOST, WorkerConfig, WorkerReport
 
 log = structlog.get_logger()
 
@@ -190,12 +191,7 @@ async def _introduce(worker: WorkerProcess, plan: WorkerPlan, secret: Secret, re
         model=plan.settings.model,
         model_url=plan.settings.model_url,
         model_key=MODEL_KEY in plan.settings.pass_environment and MODEL_KEY in plan.environment,
-        model_limits=ModelLimits(
-            attempts=plan.settings.model_attempts,
-            deadline=plan.settings.model_deadline,
-            stall_timeout=plan.settings.model_stall_timeout,
-            max_characters=plan.settings.model_max_characters,
-        ),
+        limits=limits_of(plan.settings),
     )
     if worker.process.stdin is None:
         raise ConfigurationError("The worker process has no standard input.")

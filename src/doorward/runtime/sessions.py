@@ -57,13 +57,14 @@ def turn_of(caller: Principal) -> str:
 
 class Invocation:
     """One running call, of the turn `turn_id` if it is one. `handle` is what its worker shows to reach the session's
-    state."""
+    state. `silence` bounds the seconds between two pieces of its answer."""
 
     def __init__(self, key: SessionKey, turn_id: str, timeout: float) -> None:
         loop = asyncio.get_running_loop()
         self.key = key
         self.turn_id = turn_id
         self.handle = secrets.token_urlsafe(32)
+        self.silence: float | None = None
         self.aborted = ""
         self.hang_up: Callable[[], None] | None = None
         self.deadline = loop.time() + timeout

@@ -38,6 +38,15 @@ class ModelLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_characters: int = 400_000
 
 
+class WorkerLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker holds a run to. Times in seconds; steps are those of a graph."""
+
+    model: ModelLimits = ModelLimits()
+    turn_steps: int = 100
+    tool_timeout: float = 120.0
+    tool_max_characters: int = 100_000
+
+
 class ModelPermit(Struct, frozen=True, kw_only=True):
     """The breaker's answer to ``GET /model``. `watched`: also a success is to be reported."""
 
@@ -64,7 +73,7 @@ class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     model: str
     model_url: str
     model_key: bool
-    model_limits: ModelLimits = ModelLimits()
+    limits: WorkerLimits = WorkerLimits()
 
 
 class WorkerReport(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -53,12 +53,37 @@ def load_prices(file: Path) -> Prices:
     )
 
 
+class Pricing:
+    """What usage costs. `model` is the one that is expected, where a report names none."""
+
+    def __init__(self, prices: Prices, model: str) -> None:
+        self._prices = prices
+        self._model = model
+
+    def cost(self, usage: Usage) -> Amount:
+        """What was reported, with the price of the model that reported it (or of the expected one). Rounded up.
+
+        An agent may boast of any number: beyond `_MOST` it counts as that, so that every sum fits the store.
+        """
+        price = self._prices.of(usage.model or self._model)
+        tokens = min(usage.input_tokens + usage.output_tokens, _MOST)
+        if price is None:
+            return Amount(tokens)
+        money = math.ceil(usage.input_tokens * price.input + usage.output_tokens * price.output)
+        return Amount(tokens, min(money, _MOST))
+
+    def dearest(self, tokens: int) -> Amount:
+        """What so many tokens of the expected model cost at most."""
+        price = self._prices.of(self._model)
+        return Amount(tokens, 0 if price is None else math.ceil(tokens * max(price.input, price.output)))
+
+
 class Budget:
     """The limits of a day as configured. `model` is the one that is expected: it prices what is set aside."""
 
     def __init__(self, settings: BudgetSettings, prices: Prices, model: str) -> None:
-        self._prices = prices
-        self._model = model
+        self._pricing = Pricing(prices, model)
+        self.cost = self._pricing.cost
         self._user = Amount(settings.user_tokens_per_day, _nano(settings.user_money_per_day))
         self._tenant = Amount(settings.tenant_tokens_per_day, _nano(settings.tenant_money_per_day))
         self._total = Amount(settings.total_tokens_per_day, _nano(settings.total_money_per_day))
@@ -77,18 +102,6 @@ class Budget:
     def for_workload(self, workload: Workload, now: float) -> Reservation:
         """What a call sets aside that a service of the configuration makes on its own behalf."""
         return self._reservation((Share(f"workload:{workload.name}", self._workload),), self._turn_tokens, now)
-
-    def cost(self, usage: Usage) -> Amount:
-        """What was reported, with the price of the model that reported it (or of the expected one). Rounded up.
-
-        An agent may boast of any number: beyond `_MOST` it counts as that, so that every sum fits the store.
-        """
-        price = self._prices.of(usage.model or self._model)
-        tokens = min(usage.input_tokens + usage.output_tokens, _MOST)
-        if price is None:
-            return Amount(tokens)
-        money = math.ceil(usage.input_tokens * price.input + usage.output_tokens * price.output)
-        return Amount(tokens, min(money, _MOST))
 
     def day(self, now: float) -> str:
         """The UTC day, ``YYYY-MM-DD``."""
@@ -114,12 +127,11 @@ class Budget:
 
     def _reservation(self, shares: tuple[Share, ...], tokens: int, now: float) -> Reservation:
         """At most a whole limit: a day's first turn is never refused."""
-        price = self._prices.of(self._model)
-        money = 0 if price is None else math.ceil(tokens * max(price.input, price.output))
+        most = self._pricing.dearest(tokens)
         limits = [share.limit for share in shares]
         amount = Amount(
-            min([tokens, *(limit.tokens for limit in limits if limit.tokens)]),
-            min([money, *(limit.money for limit in limits if limit.money)]),
+            min([most.tokens, *(limit.tokens for limit in limits if limit.tokens)]),
+            min([most.money, *(limit.money for limit in limits if limit.money)]),
         )
         day, ends_at = _day(now)
         return Reservation(amount=amount, day=day, ends_at=ends_at, shares=shares)

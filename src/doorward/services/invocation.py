@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from doorward.errors import AgentFailed, DoorwardError
 from doorward.model.agent import AgentCall, AgentReply
@@ -18,6 +19,7 @@ from doorward.model.secret import Secret
 from doorward.ports.agent import Agent
 from doorward.ports.clock import Clock
 from doorward.ports.identity import TurnTokens
+from doorward.services.silence import Unsilent, in_time
 
 log = structlog.get_logger()
 
@@ -37,22 +39,30 @@ class Errand(Struct, frozen=True, kw_only=True):
     keep: float = 0.0
 
 
+class InvokerOptions(Struct, frozen=True, kw_only=True):
+    """`actor` is who calls. `token_ttl` is in seconds and covers the whole turn; an agent that was silent for
+    `stall_timeout` seconds is given up."""
+
+    actor: str
+    token_ttl: float
+    stall_timeout: float = 300.0
+
+
 class Invoker:
-    """Mints a turn token for each call and makes it. `token_ttl` is in seconds and covers the whole turn.
+    """Mints a turn token for each call and makes it.
 
     Raises what `Agent.invoke` raises, and `AgentFailed` for an answer with an HTTP status of 400 or more.
     """
 
-    def __init__(self, agent: Agent, turn_tokens: TurnTokens, *, actor: str, token_ttl: float, clock: Clock) -> None:
+    def __init__(self, agent: Agent, turn_tokens: TurnTokens, options: InvokerOptions, clock: Clock) -> None:
         self._agent = agent
         self._turn_tokens = turn_tokens
-        self._actor = actor
-        self._token_ttl = token_ttl
+        self._options = options
         self._clock = clock
 
     async def invoke(self, errand: Errand) -> AgentReply:
         """Make the call. The caller closes the reply with `hang_up`."""
-        reply = await self._agent.invoke(
+        asking = self._agent.invoke(
             AgentCall(
                 agent=errand.agent,
                 session_id=errand.session_id,
@@ -64,14 +74,14 @@ class Invoker:
                 keep=errand.keep,
             )
         )
-        return await _unless_failed(reply)
+        return await self._heard(await in_time(asking, self._options.stall_timeout))
 
     async def resume(self, errand: Errand) -> AgentReply:
         """The answer of a call that was made with `keep`, told again from its first byte. Runs nothing."""
         reply = await self._agent.resume(
             errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand)
         )
-        return await _unless_failed(reply)
+        return await self._heard(reply)
 
     async def stop(self, errand: Errand) -> None:
         """Tell the agent's side that nobody waits for this call any longer."""
@@ -83,24 +93,23 @@ class Invoker:
             errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand)
         )
 
+    async def _heard(self, reply: AgentReply) -> AgentReply:
+        if reply.status >= 400:
+            await hang_up(reply.chunks)
+            raise AgentFailed("The agent reported an error.")
+        return replace(reply, chunks=Unsilent(reply.chunks, self._options.stall_timeout))
+
     def _token(self, errand: Errand) -> Secret:
         identity = TurnIdentity(
             issuer=errand.user.issuer,
             subject=errand.user.subject,
-            actor=self._actor,
+            actor=self._options.actor,
             session_id=errand.session_id,
             turn_id=errand.turn_id,
             audience=errand.agent,
-            expires_at=self._clock() + self._token_ttl,
+            expires_at=self._clock() + self._options.token_ttl,
         )
         return Secret(self._turn_tokens.mint(identity))
-
-
-async def _unless_failed(reply: AgentReply) -> AgentReply:
-    if reply.status >= 400:
-        await hang_up(reply.chunks)
-        raise AgentFailed("The agent reported an error.")
-    return reply
 
 
 async def hang_up(chunks: AsyncIterator[bytes]) -> None:

@@ -9,17 +9,21 @@ from doorward.errors import DoorwardError
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal, TurnIdentity, User, Workload
 from doorward.ports.agent import Runtime
+from doorward.services.caps import Caps
+from doorward.services.chat import agui
 from doorward.services.chat.decode import AnswerDecoder
-from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, failure_of
+from doorward.services.chat.failures import CAPPED, NEVER_RAN, UNCHARGED, failure_of
 from doorward.services.metering import Bill, Meter
 
 
 class MeteredRuntime:
-    """Fulfils `ports.agent.Runtime`. `max_answer_bytes` bounds what of an answer is looked at."""
+    """Fulfils `ports.agent.Runtime`. `max_answer_bytes` bounds what of an answer is looked at; one that goes on beyond
+    `caps` ends there, with an error event where it is a stream."""
 
-    def __init__(self, runtime: Runtime, meter: Meter, *, max_answer_bytes: int) -> None:
+    def __init__(self, runtime: Runtime, meter: Meter, caps: Caps, *, max_answer_bytes: int) -> None:
         self._runtime = runtime
         self._meter = meter
+        self._caps = caps
         self._max_answer_bytes = max_answer_bytes
 
     async def run(self, agent: str, caller: Principal, call: AgentCall) -> AgentReply:
@@ -34,7 +38,7 @@ class MeteredRuntime:
         except BaseException:
             await charge.settle(unsure=True)
             raise
-        decoder = AnswerDecoder(reply.content_type, "answer", max_bytes=self._max_answer_bytes)
+        decoder = AnswerDecoder(reply.content_type, "answer", max_bytes=self._max_answer_bytes, caps=self._caps)
         return AgentReply(
             status=reply.status,
             content_type=reply.content_type,
@@ -77,13 +81,17 @@ class _MeteredChunks:
 
     def __init__(self, reply: AgentReply, decoder: AnswerDecoder, charge: _Charge) -> None:
         self._chunks = reply.chunks
+        self._streams = reply.content_type.startswith("text/event-stream")
         self._decoder = decoder
         self._charge = charge
+        self._ended = False
 
     def __aiter__(self) -> "_MeteredChunks":
         return self
 
     async def __anext__(self) -> bytes:
+        if self._ended:
+            raise StopAsyncIteration
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
@@ -95,7 +103,14 @@ class _MeteredChunks:
             await self._settle(unsure=True)
             raise
         self._decoder.feed(chunk)
-        return chunk
+        failure = self._decoder.answer.failure
+        if failure is None or failure.code not in CAPPED:
+            return chunk
+        await self.aclose()
+        if not self._streams:
+            raise failure.error()
+        self._ended = True
+        return chunk + b"data: %b\n\n" % agui.failed(failure.code, failure.sentence)
 
     async def aclose(self) -> None:
         """Hang up."""

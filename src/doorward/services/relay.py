@@ -11,6 +11,7 @@ from doorward.errors import DoorwardError
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.services import Answer
+from doorward.services.caps import Caps
 from doorward.services.chat.decode import Answer as DecodedAnswer
 from doorward.services.chat.decode import AnswerDecoder
 from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, Failure, failure_of
@@ -25,6 +26,7 @@ class RelayOptions(Struct, frozen=True, kw_only=True):
     agent_arn: str
     timeout: float
     max_answer_bytes: int
+    caps: Caps | None = None
 
 
 class RelayService:
@@ -71,7 +73,10 @@ class RelayService:
         except DoorwardError as error:
             bill.unsure = failure_of(error).code not in NEVER_RAN | UNCHARGED
             raise
-        decoder = AnswerDecoder(reply.content_type, errand.turn_id, max_bytes=self._options.max_answer_bytes)
+        options = self._options
+        decoder = AnswerDecoder(
+            reply.content_type, errand.turn_id, max_bytes=options.max_answer_bytes, caps=options.caps
+        )
         try:
             async for chunk in reply.chunks:
                 decoder.feed(chunk)

@@ -21,7 +21,7 @@ from doorward.ports.conversations import KeyedTurnStore
 from doorward.services.chat.options import ChatOptions
 from doorward.services.chat.service import ChatService
 from doorward.services.conversations.service import ConversationsService
-from doorward.services.invocation import Invoker
+from doorward.services.invocation import Invoker, InvokerOptions
 from doorward.services.metering import Meter
 from doorward.stores.sqlite.open import GatewayStores, open_gateway
 
@@ -29,6 +29,8 @@ AGENT = "arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/hello"
 TITLES = "arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/doorward-titles"
 ANNA = User(issuer="https://issuer.test", subject="anna", username="anna")
 BEN = User(issuer="https://issuer.test", subject="ben", username="ben")
+
+INVOKER = InvokerOptions(actor="chat", token_ttl=960.0)
 
 Step = bytes | asyncio.Event | BaseException
 
@@ -153,7 +155,7 @@ class House:
         self.agent = ScriptedAgent()
         self.turns = GuardedTurns(stores.turns)
         self.tokens = SignedTurnTokens("house", Ed25519PrivateKey.generate(), time.time)
-        self.invoker = Invoker(self.agent, self.tokens, actor="chat", token_ttl=960.0, clock=time.time)
+        self.invoker = Invoker(self.agent, self.tokens, INVOKER, time.time)
         self.meter = Meter(options.budget, stores.budgets, time.time, usage=stores.usage)
         options = replace(options, meter=self.meter)
         self.chat = ChatService(self.turns, stores.conversations, self.invoker, options, time.time)

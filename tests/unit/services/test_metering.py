@@ -14,6 +14,7 @@ from doorward.model.budget import Amount
 from doorward.model.principals import Principal, TurnIdentity, Workload
 from doorward.model.settings import BudgetSettings
 from doorward.services.budget import Budget, Prices
+from doorward.services.caps import Caps
 from doorward.services.metered_runtime import MeteredRuntime
 from doorward.services.metering import Meter
 from doorward.services.relay import RelayOptions, RelayService
@@ -24,6 +25,7 @@ LIMITED = BudgetSettings(
     user_tokens_per_day=1000, workload_tokens_per_day=500, reserve_tokens=400, reserve_name_tokens=300
 )
 BUDGET = Budget(LIMITED, Prices({}), "unknown")
+CAPS = Caps(steps=5, ceiling=Amount(600), cost=BUDGET.cost)
 ROBOT = Workload(key_id="k", name="robot")
 
 
@@ -79,7 +81,7 @@ async def asked(runtime: MeteredRuntime, caller: Principal = ANNA) -> bytes:
 
 
 def metered(house: House, hosted: Hosted) -> MeteredRuntime:
-    return MeteredRuntime(hosted, house.meter, max_answer_bytes=10_000)
+    return MeteredRuntime(hosted, house.meter, CAPS, max_answer_bytes=10_000)
 
 
 async def test_of_fifty_relayed_at_once_exactly_those_that_fit_reach_the_agent(limited: House) -> None:
@@ -200,6 +202,18 @@ async def test_hanging_up_or_breaking_off_does_not_make_an_answer_free(limited: 
     hosted.refuses = AgentUnreachable("No worker.")
     with pytest.raises(AgentUnreachable):
         await asked(metered(limited, hosted))
+    assert await used(limited) == 400
+
+
+async def test_who_knocks_for_themselves_is_held_to_the_caps_of_a_turn(limited: House) -> None:
+    """AP-LIM-05, in a stream with an error event; what is no stream breaks off."""
+    hosted = Hosted(sse("Hi"), *[reported(1)] * 6, asyncio.Event())
+    answer = await asked(metered(limited, hosted))
+    assert answer.count(b"usage") == 6
+    assert answer.endswith(
+        b'data: {"type":"RUN_ERROR","message":"The turn took more steps than a turn may.",'
+        b'"code":"turn_steps_exceeded"}\n\n'
+    )
     assert await used(limited) == 400
 
 

@@ -30,7 +30,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class BreakerCall:
-    """The breaker as a worker sees it. Outside of an invocation there is none."""
+    """The breaker as a worker sees it. Outside of an invocation, and of our runtime, there is none."""
 
     def __init__(self, socket_path: str) -> None:
         self._path = socket_path
@@ -49,7 +49,7 @@ class BreakerCall:
 
     def _exchange(self, method: str, body: bytes) -> bytes:
         call = present.get(None)
-        if call is None:
+        if call is None or not self._path:
             return b""
         connection = _UnixConnection(self._path)
         try:

@@ -13,6 +13,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphRecursionError
 from langgraph.pregel import Pregel
 from langgraph.types import Command
 
@@ -21,9 +22,10 @@ from doorward.runtime.worker.adapter import Event, Invocation, prompt_of
 from doorward.runtime.worker.agent_error import AgentFileError, agent_file_error
 from doorward.runtime.worker.agui import TextWriter, ToolWriter, custom, tool_result, usage
 from doorward.runtime.worker.checkpointer import SessionCheckpointer, SessionState
+from doorward.runtime.worker.guarded_tools import ToolCaps
+from doorward.runtime.worker.model_trouble import TOO_MANY_STEPS, Trouble
 from doorward.runtime.worker.models import chat_model
 
-MAX_STEPS = 100
 Memory = BaseCheckpointSaver[Any]
 
 
@@ -33,7 +35,8 @@ def graph_adapter(agent: Pregel[Any, Any] | Callable[..., object], config: Worke
     graph = _graph_of(agent, config, checkpointer)
     if graph.checkpointer is None:
         graph = graph.copy({"checkpointer": checkpointer})
-    return GraphAdapter(graph, SessionState(config.state_socket), own_memory=graph.checkpointer is not checkpointer)
+    own_memory = graph.checkpointer is not checkpointer
+    return GraphAdapter(graph, SessionState(config.state_socket), steps=config.limits.turn_steps, own_memory=own_memory)
 
 
 def remembering(
@@ -43,13 +46,15 @@ def remembering(
     graph = _graph_of(agent, config, memory)
     if graph.checkpointer is None:
         graph = graph.copy({"checkpointer": memory})
-    return GraphAdapter(graph, SessionState(config.state_socket), own_memory=True)
+    return GraphAdapter(graph, SessionState(config.state_socket), steps=config.limits.turn_steps, own_memory=True)
 
 
 def _graph_of(
     agent: Pregel[Any, Any] | Callable[..., object], config: WorkerConfig, memory: Memory
 ) -> Pregel[Any, Any]:
-    return agent if isinstance(agent, Pregel) else _made(agent, config, memory)
+    graph = agent if isinstance(agent, Pregel) else _made(agent, config, memory)
+    ToolCaps(config.limits.tool_timeout, config.limits.tool_max_characters).guard(graph)
+    return graph
 
 
 def _made(factory: Callable[..., object], config: WorkerConfig, checkpointer: Memory) -> Pregel[Any, Any]:
@@ -67,8 +72,9 @@ def _made(factory: Callable[..., object], config: WorkerConfig, checkpointer: Me
 class GraphAdapter:
     """Runs the graph for one call at a time of each session."""
 
-    def __init__(self, graph: Pregel[Any, Any], state: SessionState, *, own_memory: bool) -> None:
+    def __init__(self, graph: Pregel[Any, Any], state: SessionState, *, steps: int, own_memory: bool) -> None:
         self._graph = graph
+        self._steps = steps
         self._state = state
         self._own_memory = own_memory
         self._takes_messages = "messages" in graph.channels
@@ -84,10 +90,12 @@ class GraphAdapter:
                         yield event
                 for event in writer.end():
                     yield event
-        except Exception:
+        except Exception as error:
             if writer.started:
                 for event in (*writer.end(), *writer.spent()):
                     yield event
+            if isinstance(error, GraphRecursionError):
+                raise Trouble(TOO_MANY_STEPS) from error
             raise
         for event in writer.spent():
             yield event
@@ -98,7 +106,7 @@ class GraphAdapter:
     async def _stream(self, call: Invocation) -> AsyncGenerator[tuple[str, Any], None]:
         # `actor_id` is what AgentCore's memory keeps a user's sessions under; other checkpointers do not look at it.
         place = {"thread_id": call.session_id, "actor_id": call.user or call.session_id}
-        config: RunnableConfig = {"configurable": place, "recursion_limit": MAX_STEPS}
+        config: RunnableConfig = {"configurable": place, "recursion_limit": self._steps}
         modes: Any = ["messages", "updates"] if self._takes_messages else ["updates", "values"]
         stream: AsyncIterator[Any] = self._graph.astream(
             self._input(call.payload), config, stream_mode=modes, durability="exit"

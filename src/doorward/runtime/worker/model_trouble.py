@@ -1,6 +1,7 @@
-"""What goes wrong between an agent and its model: told apart without importing a provider, and named by stable codes.
+"""What goes wrong between an agent and its model: told apart without importing a provider, named by stable codes.
 
-The guard of a model raises `ModelTrouble`; the worker's shim tells its code and never the provider's words.
+The guard of a model raises `ModelTrouble`, the graph's adapter `Trouble`; the worker's shim tells its code, and never
+the provider's words.
 """
 
 import email.utils
@@ -15,6 +16,7 @@ TIMEOUT = "model_timeout"
 GARBLED = "model_garbled"
 FAILED = "model_failed"
 TOO_LARGE = "model_answer_too_large"
+TOO_MANY_STEPS = "turn_steps_exceeded"
 
 # As every client of a provider names them: OpenAI's and Anthropic's, httpx, aiohttp, botocore, LangChain's own.
 _NO_CONNECTION = frozenset(
@@ -34,12 +36,16 @@ _LONGEST_PAUSE = 8.0
 _DEEPEST_CAUSE = 8
 
 
-class ModelTrouble(Exception):
-    """A call of the model came to nothing. `code` is one of this module's; the cause is the provider's own error."""
+class Trouble(Exception):
+    """Why a run came to nothing, where there is a code for it: one of this module's."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class ModelTrouble(Trouble):
+    """A call of the model came to nothing; the cause is the provider's own error."""
 
 
 class Diagnosis(Struct, frozen=True):
@@ -51,9 +57,9 @@ class Diagnosis(Struct, frozen=True):
     wait: float = 0.0
 
 
-def trouble_in(error: BaseException) -> ModelTrouble | None:
+def trouble_in(error: BaseException) -> Trouble | None:
     """The trouble that an error of an agent was caused by."""
-    return next((one for one in _causes(error) if isinstance(one, ModelTrouble)), None)
+    return next((one for one in _causes(error) if isinstance(one, Trouble)), None)
 
 
 def diagnosis_of(error: Exception) -> Diagnosis:

@@ -18,12 +18,12 @@ def chat_model(config: WorkerConfig) -> Any:  # noqa: ANN401  # naming its class
     """
     if config.model == REHEARSAL:
         return importlib.import_module("doorward.runtime.worker.rehearsal").RehearsalChatModel()
-    return guarded(_provided(config), config.model_limits, BreakerCall(config.state_socket))
+    return guarded(_provided(config), config.limits.model, BreakerCall(config.state_socket))
 
 
 def _provided(config: WorkerConfig) -> Any:  # noqa: ANN401  # as above
     # The guard makes the attempts: a client that made its own would multiply them.
-    bounds: dict[str, Any] = {"max_retries": 0, "timeout": config.model_limits.deadline}
+    bounds: dict[str, Any] = {"max_retries": 0, "timeout": config.limits.model.deadline}
     if config.model_url:
         openai = importlib.import_module("langchain_openai")
         key: dict[str, Any] = {} if config.model_key else {"api_key": "none"}

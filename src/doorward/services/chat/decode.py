@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from doorward.model.chat import Usage
+from doorward.services.caps import Caps
 from doorward.services.chat import agui
 from doorward.services.chat.failures import Failure, failure_from_agent
 from doorward.services.chat.foreign import ForeignError, ForeignText, known_event, read_foreign, read_json
@@ -25,23 +26,30 @@ MAX_ANSWER_BYTES = 10_485_760
 
 
 class Answer(Struct):
-    """What an answer came to. `failure` is set when it did not come to its end."""
+    """What an answer came to. `failure` is set when it did not come to its end; `steps` are calls of model and tool."""
 
     text: agui.AnswerText
     usage: Usage = Usage()
     failure: Failure | None = None
+    steps: int = 0
 
 
 class AnswerDecoder:
     """Bytes in as they arrive, encoded events out. Refuses events above 1 MiB and answers above `max_bytes`.
 
-    `message_id` names the text of agents that do not name it themselves. After a failure nothing more is taken.
+    `message_id` names the text of agents that do not name it themselves. After a failure nothing more is taken. An
+    answer that goes on beyond `caps` has failed; one that has only its end left has not.
     INVARIANT: however the same bytes are cut into chunks, the same events come out.
     INVARIANT: every text and tool call that is begun is ended, and none has content before it is begun.
     """
 
-    def __init__(self, content_type: str, message_id: str, *, max_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(
+        self, content_type: str, message_id: str, *, max_bytes: int = MAX_ANSWER_BYTES, caps: Caps | None = None
+    ) -> None:
         self.answer = Answer(agui.AnswerText())
+        self._caps = caps
+        self._too_dear = False
+        self._unanswered: set[str] = set()
         self._message_id = message_id
         self._left = max_bytes
         self._texts: dict[str, None] = {}
@@ -141,6 +149,9 @@ class AnswerDecoder:
                 self._out.append(agui.encode(raw))
 
     def _accept(self, event: agui.Event) -> None:
+        if self._too_dear and type(event) in _GOING_ON:
+            self._fail(Failure("turn_cost_exceeded"))
+            return
         if type(event) is agui.TextMessageContent:
             if event.delta:
                 self._begin(event.message_id)
@@ -180,7 +191,9 @@ class AnswerDecoder:
         if event.tool_call_id not in self._tool_calls:
             self._tool_calls[event.tool_call_id] = None
             self._last_call = event.tool_call_id
+            self._unanswered.add(event.tool_call_id)
             self._out.append(agui.encode(event))
+            self._step()
 
     def _on_tool_args(self, event: agui.ToolCallArgs) -> None:
         if event.tool_call_id in self._tool_calls and event.delta:
@@ -198,6 +211,15 @@ class AnswerDecoder:
             self._accept(agui.ToolCallStart(tool_call_id=call, tool_call_name=name, parent_message_id=parent))
         if call:
             self._accept(agui.ToolCallArgs(tool_call_id=call, delta=event.delta))
+
+    def _on_tool_result(self, event: agui.ToolCallResult) -> None:
+        self._unanswered.discard(event.tool_call_id)
+        self._out.append(agui.encode(event))
+
+    def _step(self) -> None:
+        self.answer.steps += 1
+        if self._caps is not None and self._caps.too_many(self.answer.steps):
+            self._fail(Failure("turn_steps_exceeded"))
 
     def _on_run_finished(self, event: agui.RunFinished) -> None:
         for count in [] if event.usage is UNSET else event.usage:
@@ -224,11 +246,30 @@ class AnswerDecoder:
             input_tokens=before.input_tokens + count.input_tokens,
             output_tokens=before.output_tokens + count.output_tokens,
         )
+        self._step()
+        if self._caps is not None and self._caps.too_dear(self.answer.usage):
+            self._too_dear = True
+            if self._unanswered and self.answer.failure is None:  # tools are about to be run
+                self._fail(Failure("turn_cost_exceeded"))
 
     def _ignore(self, event: agui.Event) -> None:
         """The frame of the run is not the agent's to write."""
 
 
+# What says that an answer goes on, and not only comes to its end.
+_GOING_ON = frozenset(
+    {
+        agui.ReasoningStart,
+        agui.ReasoningMessageStart,
+        agui.StepStarted,
+        agui.TextMessageChunk,
+        agui.TextMessageContent,
+        agui.TextMessageStart,
+        agui.ToolCallChunk,
+        agui.ToolCallResult,
+        agui.ToolCallStart,
+    }
+)
 _HANDLERS: dict[type[agui.Event], Callable[[AnswerDecoder, Any], None]] = {
     agui.RunStarted: AnswerDecoder._ignore,  # noqa: SLF001 - the table belongs to the class
     agui.RunFinished: AnswerDecoder._on_run_finished,  # noqa: SLF001
@@ -240,5 +281,6 @@ _HANDLERS: dict[type[agui.Event], Callable[[AnswerDecoder, Any], None]] = {
     agui.ToolCallChunk: AnswerDecoder._on_tool_chunk,  # noqa: SLF001
     agui.ToolCallArgs: AnswerDecoder._on_tool_args,  # noqa: SLF001
     agui.ToolCallEnd: AnswerDecoder._on_tool_end,  # noqa: SLF001
+    agui.ToolCallResult: AnswerDecoder._on_tool_result,  # noqa: SLF001
     agui.Custom: AnswerDecoder._on_custom,  # noqa: SLF001
 }

@@ -31,6 +31,8 @@ SENTENCES = {
     "model_garbled": "The model's answer could not be read.",
     "model_timeout": "The model did not answer in time.",
     "model_unavailable": "The model could not be reached.",
+    "turn_cost_exceeded": "The turn cost more than a turn may.",
+    "turn_steps_exceeded": "The turn took more steps than a turn may.",
     "turn_cancelled": "The turn was cancelled.",
     "turn_stopped": "An operator stopped this turn.",
     "turn_superseded": "A newer message took the place of this turn.",
@@ -49,6 +51,7 @@ _MEANINGS: tuple[tuple[type[DoorwardError], str], ...] = (
 )
 # Without a first byte of an answer, these mean that no agent ran.
 NEVER_RAN = frozenset({"agent_refused", "agent_busy", "agent_unreachable"})
+CAPPED = frozenset({"turn_cost_exceeded", "turn_steps_exceeded"})
 # There was no output, so the provider charges nothing beyond what was reported.
 UNCHARGED = frozenset({"model_unavailable"})
 

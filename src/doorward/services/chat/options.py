@@ -8,6 +8,7 @@ from doorward.model.chat import NewTurn, OnBusy, OpenTurn
 from doorward.model.principals import User
 from doorward.model.settings import AgentSettings, ChatSettings
 from doorward.services.budget import Budget
+from doorward.services.caps import Caps
 from doorward.services.chat.run import TurnJob
 from doorward.services.identifiers import sortable_id
 from doorward.services.metering import Meter
@@ -35,6 +36,7 @@ class ChatOptions(Struct, frozen=True, kw_only=True):
     queue_timeout: float = 60.0
     budget: Budget | None = None
     meter: Meter | None = None
+    caps: Caps | None = None
 
 
 def chat_options(

@@ -16,6 +16,7 @@ from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnResult, TurnSt
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import TurnStore
+from doorward.services.caps import Caps
 from doorward.services.chat import agui
 from doorward.services.chat.decode import AnswerDecoder
 from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, Failure, failure_of
@@ -56,6 +57,7 @@ class TurnWays(Struct, frozen=True, kw_only=True):
     clock: Clock
     on_unwritten: Callable[[TurnResult], None]
     cost: Callable[[Usage], Amount] | None = None
+    caps: Caps | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -194,7 +196,8 @@ class TurnRun:
         job = self.job
         self._asked = self._cut_short = True
         reply = await self._source.open(self.errand)
-        decoder = AnswerDecoder(reply.content_type, job.new.answer_id, max_bytes=job.max_answer_bytes)
+        caps = self._ways.caps
+        decoder = AnswerDecoder(reply.content_type, job.new.answer_id, max_bytes=job.max_answer_bytes, caps=caps)
         self._decoder = decoder
         try:
             async for chunk in reply.chunks:

@@ -74,6 +74,7 @@ class ChatService:
             clock=clock,
             on_unwritten=self._try_again,
             cost=self._budget.cost if self._budget is not None else None,
+            caps=options.caps,
         )
         self._names = None
         if options.titles_arn and options.meter is not None:
