@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,7 @@ from tests.journey.house import Form, House, free_port, running_house
 from tests.journey.other_issuer import issuer, own_forms
 from tests.journey.talking import chat
 
+TENANTS = ("acme.ann", "acme.bob", "other.dora")
 PROGRAM = "http://127.0.0.1:8484/callback"
 API = "urn:doorward:api"
 
@@ -44,6 +46,9 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             client_secret = "a-secret-of-the-web-client-7"
             clients_allowed = ["web", "program"]
             role_claim = "groups"
+            tenant_claim = "org"
+            [budget]
+            tenant_tokens_per_day = 20000
         """
         folder = tmp_path_factory.mktemp(request.param)
         with running_house(folder, "--pattern", request.param, "--port", str(front), config=config) as running:
@@ -174,3 +179,20 @@ def test_a_callback_that_this_browser_did_not_begin_is_refused(house: House) -> 
         back = own_forms(mine, mine.get("/session/sign-in"), "ada")
         assert other.get(back.headers["location"]).status_code == 403
         assert other.get("/api/me").status_code == 401
+
+
+def test_users_of_a_tenant_share_one_budget_and_others_do_not(house: House) -> None:
+    """AP-LIM-02: of 20 at once by two users of a tenant, 5 of 4,000 tokens fit into 20,000."""
+    pattern = house.ready["pattern"]
+    path, field = ("/api/chat", "message") if pattern == "conversations" else ("/chat", "prompt")
+    users = {name: {"authorization": f"Bearer {tokens(house, name)['access_token']}"} for name in TENANTS}
+
+    def send(name: str, message: str) -> int:
+        with house.client() as client:
+            return client.post(path, json={field: message}, headers=users[name]).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        sent = list(pool.map(lambda number: send(TENANTS[number % 2], "please wait 4 seconds"), range(20)))
+    assert (sent.count(200), sent.count(429)) == (5, 15)
+    assert send("other.dora", "hello") == 200
+    assert send("acme.ann", "hello") == 200

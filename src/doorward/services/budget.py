@@ -19,6 +19,8 @@ from doorward.model.principals import User, Workload
 from doorward.model.settings import BudgetSettings
 
 _DATED = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
+_VERSION = re.compile(r"-v\d+(?::\d+)?$")
+_BEDROCK = re.compile(r"^(?:[a-z-]{2,8}\.)?(?:anthropic|openai)\.")
 _PER_MILLION = NANO // 1_000_000
 _MOST = 10**16  # above every limit that can be configured, and far below what an integer of the store holds
 
@@ -31,14 +33,15 @@ class Price(Struct, frozen=True):
 
 
 class Prices:
-    """Prices by the name of the model: with or without its provider (``openai:``) and its date (``-2024-08-06``)."""
+    """Prices by the name of the model, with or without its provider (``openai:``), its date (``-2024-08-06``), and what
+    Bedrock writes around it (``us.anthropic.`` and ``-v1:0``)."""
 
     def __init__(self, prices: Mapping[str, Price]) -> None:
         self._prices = prices
 
     def of(self, model: str) -> Price | None:
         """None for a model that is not known, and for the rehearsal model."""
-        name = model.rpartition(":")[2]
+        name = _BEDROCK.sub("", _VERSION.sub("", model).rpartition(":")[2])
         return self._prices.get(name) or self._prices.get(_DATED.sub("", name))
 
 

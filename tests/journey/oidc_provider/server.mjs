@@ -11,6 +11,8 @@ const provider = new Provider(issuer, {
   jwks: { keys: [{ ...key, kid: "issuer-key-1", use: "sig", alg: "RS256" }] },
   cookies: { keys: ["only for tests"] },
   claims: { email: ["email", "email_verified"], profile: ["preferred_username", "groups"] },
+  // Who signs in as "acme.ann" is of the organization "acme".
+  extraTokenClaims: (_ctx, token) => (token.accountId?.includes(".") ? { org: token.accountId.split(".")[0] } : {}),
   conformIdTokenClaims: false,
   async findAccount(_ctx, id) {
     const claims = { sub: id, email: `${id}@doorward.example`, email_verified: true, preferred_username: `the-${id}` };

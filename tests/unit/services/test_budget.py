@@ -63,6 +63,19 @@ def test_a_model_is_known_with_and_without_provider_and_date(name: str) -> None:
     assert load_prices(PRICES).of(name) == Price(Decimal(2500), Decimal(10000))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "anthropic:claude-sonnet-4-5",
+        "bedrock_converse:anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ],
+)
+def test_a_model_of_bedrock_has_the_price_of_its_maker(name: str) -> None:
+    assert load_prices(PRICES).of(name) == Price(Decimal(3000), Decimal(15000))
+
+
 @pytest.mark.parametrize("name", ["", "rehearsal", "gpt-4o-audio-preview", "openai:my-own", "gpt-4", "GPT"])
 def test_a_model_that_is_not_listed_has_no_price(name: str) -> None:
     assert load_prices(PRICES).of(name) is None

@@ -148,6 +148,24 @@ async def test_a_name_is_reserved_and_counted_as_a_turn_is(limited: House) -> No
     assert (today.turns, today.input_tokens, today.output_tokens) == (1, 120, 5)
 
 
+@pytest.mark.parametrize(
+    ("error", "cost"),
+    [
+        (AgentUnreachable("No door."), 100),
+        (AgentFailed("The agent failed.", code="model_unavailable"), 100),
+        (AgentFailed("The agent failed."), 400),
+    ],
+)
+async def test_a_name_that_no_model_gave_costs_nothing(limited: House, error: Exception, cost: int) -> None:
+    limited.agent.answer = lambda call: error if call.agent == TITLES else Script(sse("Hi"), reported(100))
+    started = await limited.chat.start(ANNA, "hello", session_id=None, request_id="r")
+    await limited.chat.answer(ANNA, started.turn_id)
+    names = limited.chat._names
+    assert names is not None
+    await asyncio.gather(*names._tasks)
+    assert await used(limited) == cost
+
+
 async def test_without_budget_for_a_name_the_model_is_not_asked(limited: House) -> None:
     limited.agent.answer = lambda _: Script(sse("Hi"), reported(800))
     started = await limited.chat.start(ANNA, "hello", session_id=None, request_id="r")

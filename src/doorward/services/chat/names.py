@@ -16,6 +16,7 @@ from doorward.model.chat import Usage
 from doorward.model.principals import User
 from doorward.ports.conversations import ConversationStore
 from doorward.services.chat.agui import TokenCount
+from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, failure_of
 from doorward.services.invocation import Errand, Invoker, hang_up
 from doorward.services.metering import Meter
 
@@ -128,7 +129,11 @@ class ModelNames:
     async def _metered(self, naming: Naming) -> str:
         """What the model proposes: a name costs tokens as a turn does, and an empty budget leaves the first name."""
         async with self._meter.name(naming.user) as bill:
-            reply = await self._ask(naming)
+            try:
+                reply = await self._ask(naming)
+            except DoorwardError as error:
+                bill.unsure = failure_of(error).code not in NEVER_RAN | UNCHARGED
+                raise
             counted = reply.usage
             bill.usage = Usage(
                 model=counted.model, input_tokens=counted.input_tokens, output_tokens=counted.output_tokens
