@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-$(shell cksum pyproject.toml | cut -d' ' -f1)
 TESTS := $(VENV)/.tests-$(shell cksum pyproject.toml | cut -d' ' -f1)
+PAGE := page/node_modules/.installed-$(shell cksum page/package-lock.json | cut -d' ' -f1)
 
-.PHONY: help setup up test check check-aws format bench bench-peers clean
+.PHONY: help setup up page test check check-aws format bench bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -28,16 +29,26 @@ $(TESTS): $(SETUP)
 	sh tests/install-programs.sh
 	@rm -f $(VENV)/.tests-* && touch $@
 
+# The built page is in the repository (src/doorward/web): only who changes page/ needs Node.js.
+$(PAGE): page/package-lock.json
+	@command -v npm >/dev/null || { echo "To build the page Node.js 20.19 or newer with npm is needed; to run Doorward it is not." >&2; exit 1; }
+	cd page && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+page: $(PAGE) ## build the page from page/ into src/doorward/web (needs Node.js)
+	cd page && npm run --silent build
+
 # Most of a test is waiting for processes, so that there are more runners than cores; a module's tests stay together.
-test: $(TESTS) ## install what the tests need and run them (ARGS="-k name" for some, one after the other)
+test: $(TESTS) $(PAGE) ## install what the tests need and run them (ARGS="-k name" for some, one after the other)
 	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 4 --dist loadscope)
 
-check: $(TESTS) ## lint, types, layers, budgets
+check: $(TESTS) $(PAGE) ## lint, types, layers, budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	cd page && npm run --silent check
 	$(BIN)/python -m pytest -q tests/architecture
 
 check-aws: $(TESTS) ## fetch SAM and checkov into .test/, check the AWS templates with them, build the packages

@@ -65,7 +65,7 @@ def test_the_reference_of_the_command_line_lists_every_command_and_option(name: 
                 assert option in page, option
 
 
-NAMED_FILE = re.compile(r"`((?:src|tests|docs|examples|bench)/[\w./-]+)`")
+NAMED_FILE = re.compile(r"`((?:src|tests|docs|examples|bench|page)/[\w./-]+)`")
 
 
 def test_the_list_of_concepts_names_files_that_exist() -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.journey.browsing import chromium
 from tests.journey.house import House, running_house
 
 
@@ -20,6 +22,15 @@ def house_of_each_pattern(request: pytest.FixtureRequest, tmp_path_factory: pyte
     """A house of each pattern in turn."""
     with running_house(_folder(tmp_path_factory, request.param), "--pattern", request.param) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one module."""
+    with sync_playwright() as playwright:
+        running = chromium(playwright)
+        yield running
+        running.close()
 
 
 def _folder(factory: pytest.TempPathFactory, name: str) -> Path:

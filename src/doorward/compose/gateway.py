@@ -275,6 +275,7 @@ class GatewayHouse:
             model=settings.agent.model,
             rehearsal=settings.agent.model == "rehearsal",
             max_message_characters=settings.front_door.max_message_characters,
+            on_busy=settings.chat.on_busy,
             direct=self._direct(metadata) if settings.pattern == "direct" else None,
         )
 

@@ -1,0 +1,92 @@
+// Who is signed in. No token is here, but in the pattern `direct`.
+
+import { computed, signal } from "@preact/signals";
+import { beginSignIn, finishSignIn, nameInToken, signOutDirect } from "../api/direct";
+import { json, query, Refusal, useCsrf, watchSession } from "../api/http";
+import type { Me, PageConfig } from "../api/wire";
+import { forgetDrafts } from "./drafts";
+import { tell } from "./tabs";
+
+export type Phase = "starting" | "out" | "in" | "broken";
+
+export const phase = signal<Phase>("starting");
+export const failure = signal<unknown>(null);
+export const expired = signal(false);
+export const me = signal<Me | null>(null);
+const loaded = signal<PageConfig | null>(null);
+
+export const hasHistory = computed(() => loaded.value?.pattern === "conversations");
+export const isOperator = computed(() => me.value?.roles.includes("operator") ?? false);
+
+// The configuration. Nothing is shown before it is there.
+export function config(): PageConfig {
+  if (loaded.value === null) throw new Error("the page is not started");
+  return loaded.value;
+}
+
+export async function start(): Promise<void> {
+  try {
+    const [settings, user] = await Promise.all([json<PageConfig>("GET", "/page-config.json"), whoAmI()]);
+    loaded.value = settings;
+    me.value = settings.direct ? await directUser(settings) : user;
+    phase.value = me.value ? "in" : "out";
+  } catch (error) {
+    failure.value = error;
+    phase.value = loaded.value ? "out" : "broken";
+  }
+  watchSession(ended, renew);
+}
+
+// Nobody is signed in with 401, and in the pattern `direct` there is no such route.
+async function whoAmI(): Promise<Me | null> {
+  try {
+    const user = await json<Me>("GET", "/api/me");
+    useCsrf(user.csrf_token);
+    return user;
+  } catch (error) {
+    if (error instanceof Refusal && (error.status === 401 || error.status === 404)) return null;
+    throw error;
+  }
+}
+
+async function directUser(settings: PageConfig): Promise<Me | null> {
+  if (settings.direct) await finishSignIn(settings.direct);
+  const username = nameInToken();
+  return username === null ? null : { username, roles: [], actor_id: "direct", csrf_token: null };
+}
+
+async function renew(): Promise<void> {
+  const user = await whoAmI();
+  if (user === null) return ended();
+  // Another person: nothing of what is on the screen is theirs.
+  if (me.value && user.actor_id !== me.value.actor_id) return location.reload();
+  me.value = user;
+  expired.value = false;
+  return undefined;
+}
+
+// Looks whether somebody is signed in again, in another tab.
+export async function lookAgain(): Promise<void> {
+  if (expired.value) await renew().catch(() => {});
+}
+
+function ended(): void {
+  if (phase.value === "in") expired.value = true;
+}
+
+export async function signIn(): Promise<void> {
+  const settings = config();
+  if (settings.direct) return beginSignIn(settings.direct);
+  return location.assign(query("/session/sign-in", { return_to: location.pathname }));
+}
+
+export async function signOut(everywhere = false): Promise<void> {
+  const settings = config();
+  const actor = me.value?.actor_id;
+  if (actor) forgetDrafts(actor);
+  if (settings.direct) return signOutDirect(settings.direct);
+  const path = everywhere ? "/session/sign-out-everywhere" : "/session/sign-out";
+  const { redirect_to } = await json<{ redirect_to: string }>("POST", path);
+  tell({ kind: "signed-out" });
+  return location.assign(redirect_to);
+}

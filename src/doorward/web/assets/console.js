@@ -1,0 +1,1 @@
+import{Q as e,l as t,st as n}from"./base.js";function r(){return n(`main`,{class:`console`,children:[n(`h1`,{children:e.console}),n(t,{to:`/`,children:e.backToChat})]})}export{r as Console};
