@@ -30,12 +30,14 @@ class Hosted:
     def __init__(self, host: RuntimeHost) -> None:
         self.host = host
 
-    async def run(self, prompt: object, *, who: Principal = ANN, accept: str = "text/event-stream") -> AgentReply:
-        return await self.host.run("hello", who, call({"prompt": prompt}, accept=accept))
+    async def run(
+        self, prompt: object, *, who: Principal = ANN, accept: str = "text/event-stream", session: str = SESSION
+    ) -> AgentReply:
+        return await self.host.run("hello", who, call({"prompt": prompt}, accept=accept, session=session))
 
-    async def answer(self, prompt: object, *, who: Principal = ANN) -> Any:
+    async def answer(self, prompt: object, *, who: Principal = ANN, session: str = SESSION) -> Any:
         """The events of a stream, or the one value."""
-        return await read(await self.run(prompt, who=who))
+        return await read(await self.run(prompt, who=who, session=session))
 
     async def text(self, prompt: object, *, who: Principal = ANN) -> str:
         """The text of an answer of one of our own adapters."""
@@ -81,7 +83,9 @@ async def until(reply: AgentReply, wanted: bytes) -> bytes:
 async def hosted(
     agent: Path | str, folder: Path, *, environment: Mapping[str, str] = ENVIRONMENT, **settings: Any
 ) -> AsyncIterator[Hosted]:
-    """A host of that agent; its store is in `folder` and outlives it."""
+    """A host of that agent, with one process for all sessions unless `isolation` says otherwise; its store is in
+    `folder` and outlives it."""
+    settings = {"isolation": "shared"} | settings
     stores = open_runtime(folder / "runtime.db")
     host = RuntimeHost(
         AgentSettings(file=str(agent), **settings), checkpoints=stores.checkpoints, environment=environment

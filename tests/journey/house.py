@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -145,32 +145,53 @@ def running_house(
     ready_file.unlink(missing_ok=True)  # of a house that was killed
     config_file = folder / "doorward.toml"
     config_file.write_text(config or "")
-    metrics_port, gateway_metrics_port = free_port(), free_port()
+    for _ in range(5):
+        metrics_port, gateway_metrics_port = free_port(), free_port()
+        process = _started(folder, arguments, environment or {}, (metrics_port, gateway_metrics_port))
+        try:
+            ready = _wait_until_ready(ready_file, process, log)
+            break
+        except PortTaken:  # by another house, between our look and its start
+            continue
+        except BaseException:
+            process.kill()
+            raise
+    else:
+        raise AssertionError(log.read_text())
+    metrics = {
+        "metrics": f"http://127.0.0.1:{metrics_port}/metrics",
+        "gateway_metrics": f"http://127.0.0.1:{gateway_metrics_port}/metrics",
+    }
+    try:
+        yield House(ready=ready, process=process, log=log, data=data, environment=metrics)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+class PortTaken(Exception):
+    """Another program was faster."""
+
+
+def _started(
+    folder: Path, arguments: Sequence[str], environment: dict[str, str], ports: tuple[int, int]
+) -> subprocess.Popen[bytes]:
+    log, data = folder / "house.log", folder / "data"
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
         "DOORWARD_GATEWAY_SELF_TEST": "false",  # its control is a turn, and tests count turns
-        "DOORWARD_GATEWAY_OPERATOR_PORT": str(gateway_metrics_port),
-        "DOORWARD_AGENT_OPERATOR_PORT": str(metrics_port),
-        **(environment or {}),
+        "DOORWARD_GATEWAY_OPERATOR_PORT": str(ports[1]),
+        "DOORWARD_AGENT_OPERATOR_PORT": str(ports[0]),
+        **environment,
     }
     command = [sys.executable, "-m", "doorward", "up", "--port", "0", "--agent-port", "0", "--data", str(data)]
-    command += ["--config", str(config_file), "--ready-file", str(ready_file), *arguments]
+    command += ["--config", str(folder / "doorward.toml"), "--ready-file", str(folder / "ready.json"), *arguments]
     with log.open("ab") as errors, log.with_name("said.txt").open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=errors, env=variables, cwd=folder)
-        try:
-            ready = _wait_until_ready(ready_file, process, log)
-            metrics = {
-                "metrics": f"http://127.0.0.1:{metrics_port}/metrics",
-                "gateway_metrics": f"http://127.0.0.1:{gateway_metrics_port}/metrics",
-            }
-            yield House(ready=ready, process=process, log=log, data=data, environment=metrics)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+        return subprocess.Popen(command, stdout=output, stderr=errors, env=variables, cwd=folder)
 
 
 def free_port() -> int:
@@ -185,6 +206,9 @@ def _wait_until_ready(ready_file: Path, process: subprocess.Popen[bytes], log: P
     while time.monotonic() < deadline:
         if ready_file.exists():
             return msgspec.json.decode(ready_file.read_bytes())
-        assert process.poll() is None, log.read_text()
+        if process.poll() is not None:
+            if "[port_taken]" in log.read_text().rpartition("\n")[0].rpartition("\n")[2]:
+                raise PortTaken
+            raise AssertionError(log.read_text())
         time.sleep(0.02)  # a bounded wait for another process
     raise AssertionError(f"not ready in {START_TIMEOUT} s:\n{log.read_text()}")

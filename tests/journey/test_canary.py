@@ -41,7 +41,7 @@ def test_tokens_passwords_and_messages_are_in_no_log(walked: tuple[House, dict[s
     house, secrets = walked
     # The supervisor prints the two users' passwords once, on purpose; a log line has a time and a level.
     lines = "\n".join(line for line in house.said().splitlines() if not line.startswith("  sign in as"))
-    assert "worker_started" in lines
+    assert "warm_process_started" in lines
     for name, text in {**secrets, "message": MESSAGE, "failing message": "canary-of-the-failing"}.items():
         assert text not in lines, name
     for user in house.ready["users"]:

@@ -295,7 +295,7 @@ async def test_what_runs_at_shutdown_may_end_by_itself(tmp_path: Path) -> None:
 
 async def test_a_worker_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """F-21: one agent that blocks its process must not be the end of the house."""
-    monkeypatch.setattr("doorward.runtime.process.PING_SECONDS", 0.3)
+    monkeypatch.setattr("doorward.runtime.connection.PING_SECONDS", 0.3)
     monkeypatch.setattr("doorward.runtime.keeper.DYING_SECONDS", 0.1)
     code = """
         import time
@@ -396,7 +396,7 @@ async def test_a_worker_refuses_whoever_does_not_know_its_secret(tmp_path: Path,
     """AP-BYP-01"""
     code = "def main(message):\n    open('reached', 'w').close()\n    return 1\n"
     async with hosted(written(tmp_path, code), tmp_path) as house:
-        worker = house.host._router.workers()[0].serving()  # type: ignore[union-attr]
+        worker = house.host._workers._keeper.serving()  # type: ignore[union-attr]
         assert worker is not None
         assert mode_of(Path(worker.socket_path)) == 0o600
         assert mode_of(Path(worker.socket_path).parent) == 0o700
@@ -418,7 +418,7 @@ async def test_the_titles_agent_names_a_conversation(tmp_path: Path) -> None:
 
 async def test_the_ping_says_busy_while_something_runs_and_its_time_moves_only_then(tmp_path: Path) -> None:
     async with hosted(written(tmp_path, COUNTER), tmp_path) as house:
-        worker = house.host._router.workers()[0].serving()  # type: ignore[union-attr]
+        worker = house.host._workers._keeper.serving()  # type: ignore[union-attr]
         assert worker is not None
         first, second = await worker.ping(), await worker.ping()
         assert first == second
@@ -464,8 +464,9 @@ async def test_a_worker_does_not_outlive_its_runtime(tmp_path: Path) -> None:
     )
     assert runtime.stdout is not None
     async with asyncio.timeout(20):
-        lines = [await runtime.stdout.readline(), await runtime.stdout.readline()]
-    pid = next(int(line) for line in lines if line.strip().isdigit())
+        while not (line := await runtime.stdout.readline()).strip().isdigit():
+            assert line
+    pid = int(line)
     runtime.kill()
     await runtime.wait()
     await eventually(lambda: not runs(pid), seconds=2)

@@ -40,6 +40,7 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
         settings.agent,
         checkpoints=stores.checkpoints,
         environment=environment_of(settings.agent.pass_environment),
+        hidden=(str(Places(settings).root.resolve()),),
     )
     http = aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
     keys = issuer_keys(settings, HttpFetch(http))

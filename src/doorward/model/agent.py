@@ -42,6 +42,19 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     keep: float = 0.0
 
 
+class LiveSession(Struct, frozen=True, kw_only=True):
+    """A session that has a process of its own. `owner` is the user's key, `started_at` in seconds since 1970;
+    `idle_seconds` is 0 while something runs in it, which `turn_id` names."""
+
+    owner: str
+    agent: str
+    session_id: str
+    pid: int
+    started_at: float
+    idle_seconds: float
+    turn_id: str = ""
+
+
 class AgentReply(Struct, frozen=True, kw_only=True):
     """The answer's head and its body as chunks of bytes, as they arrive. Close `chunks` to hang up."""
 

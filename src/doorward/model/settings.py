@@ -9,6 +9,7 @@ from doorward.model.chat import OnBusy
 from doorward.model.secret import Secret
 
 Pattern = Literal["direct", "front-door", "two-doors", "conversations"]
+Bytes = Annotated[int, Meta(ge=1, le=1 << 40)]
 Seconds = Annotated[float, Meta(gt=0, le=86400 * 400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Tokens = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
@@ -185,7 +186,34 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     connect_timeout: Annotated[Seconds, note("Seconds to reach the agent door.")] = 5.0
     max_payload_bytes: Annotated[Count, note("Bytes of an invocation's body.")] = 1_048_576
     max_response_bytes: Annotated[Count, note("Bytes of one answer.")] = 10_485_760
-    isolation: Annotated[Literal["shared"], note("shared: one worker process serves every session.")] = "shared"
+    isolation: Annotated[
+        Literal["session", "shared"],
+        note("session: a process for each session, confined (Linux); shared: one worker process serves every session."),
+    ] = "session"
+    network: Annotated[
+        Literal["open", "none"],
+        note("Whether a session may open connections. none needs isolation = session and refuses to start without."),
+    ] = "open"
+    sessions: Annotated[Count, note("Sessions that have a process at once; the one that idles longest goes first.")] = (
+        64
+    )
+    session_idle: Annotated[Seconds, note("Seconds after which an idle session's process ends.")] = 900.0
+    session_life: Annotated[
+        Seconds, note("Seconds after which a session's process is replaced before its next turn.")
+    ] = 28800.0
+    session_queue: Annotated[Count, note("Sessions of one user that may wait for a process.")] = 32
+    session_patience: Annotated[Seconds, note("Seconds that a session waits for a process.")] = 30.0
+    session_memory: Annotated[Bytes, note("Bytes of memory of one session, beyond what the loaded agent takes.")] = (
+        1_073_741_824
+    )
+    session_cpu: Annotated[Count, note("Seconds of CPU of each process of a session.")] = 3600
+    session_processes: Annotated[Count, note("Processes of one session.")] = 32
+    session_files: Annotated[Count, note("Files and connections that each process of a session has open.")] = 256
+    session_readable: Annotated[tuple[str, ...], note("Paths that a session may read besides the agent's folder.")] = ()
+    session_writable: Annotated[
+        tuple[str, ...], note("Paths that a session may write besides its scratch folder.")
+    ] = ()
+    session_disk: Annotated[Bytes, note("Bytes in a session's scratch folder.")] = 268_435_456
 
 
 class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

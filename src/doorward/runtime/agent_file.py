@@ -16,6 +16,13 @@ class AgentFile(Struct, frozen=True, kw_only=True):
     attribute: str = ""
 
 
+def agent_secrets(path: Path) -> tuple[str, ...]:
+    """What often lies beside an agent and is none of its business: configuration with keys, environment files, history
+    of versions."""
+    names = ("doorward.toml", ".env", ".env.*", ".git", ".doorward")
+    return tuple(str(found) for name in names for found in path.parent.glob(name))
+
+
 def agent_file(setting: str) -> AgentFile:
     """Read the setting ``agent.file``; empty means the built-in example. `ConfigurationError` when there is no file."""
     if not setting:

@@ -17,7 +17,7 @@ from doorward.errors import AgentFailed, AgentTimeout, AgentUnreachable, Doorwar
 from doorward.http.client import Answer, NotConnected
 from doorward.model.agent import FROM_AGENT, AgentCall, AgentReply
 from doorward.model.principals import Principal, TurnIdentity, Workload
-from doorward.runtime.process import WorkerProcess
+from doorward.runtime.connection import Worker
 from doorward.runtime.sessions import Invocation
 from doorward.runtime.wire import (
     INVOCATION_HEADER,
@@ -43,7 +43,7 @@ class _Failure(Struct):
 MEDIA_TYPES = ("text/event-stream", "application/json", "text/plain")
 
 
-def headers_for(worker: WorkerProcess, invocation: Invocation, caller: Principal, call: AgentCall) -> dict[str, str]:
+def headers_for(worker: Worker, invocation: Invocation, caller: Principal, call: AgentCall) -> dict[str, str]:
     """The headers of an invocation. INVARIANT: `AgentCall.bearer` is never among them."""
     headers = {
         "host": WORKER_HOST,
@@ -76,7 +76,7 @@ class WorkerChunks(AsyncGenerator[bytes, None]):
 
     def __init__(
         self,
-        worker: WorkerProcess,
+        worker: Worker,
         response: Answer,
         invocation: Invocation,
         *,
@@ -140,7 +140,7 @@ def aborted(invocation: Invocation) -> DoorwardError:
     return AgentFailed("The session was stopped.", code="session_stopped")
 
 
-def failure(worker: WorkerProcess, invocation: Invocation, error: BaseException) -> DoorwardError:
+def failure(worker: Worker, invocation: Invocation, error: BaseException) -> DoorwardError:
     """What a broken connection means. The worker is asked how it is before it is given more."""
     if invocation.aborted:
         # Its time over may mean that the worker hangs.
@@ -151,9 +151,7 @@ def failure(worker: WorkerProcess, invocation: Invocation, error: BaseException)
     return AgentUnreachable("The agent broke off.")
 
 
-async def post(
-    worker: WorkerProcess, path: str, headers: dict[str, str], body: bytes, invocation: Invocation
-) -> Answer:
+async def post(worker: Worker, path: str, headers: dict[str, str], body: bytes, invocation: Invocation) -> Answer:
     """Send and wait for the head of the answer; ended by `Invocation.abort`. Raises what `WorkerChunks` raises."""
     try:
         async with asyncio.timeout(None) as scope:

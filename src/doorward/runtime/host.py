@@ -8,23 +8,26 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from doorward.errors import NotFound
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal
 from doorward.model.settings import AgentSettings
 from doorward.ports.agent import CheckpointStore
-from doorward.runtime.agent_file import agent_file
+from doorward.runtime.agent_file import agent_file, agent_secrets
 from doorward.runtime.breaker import BreakerOptions, ModelBreaker
 from doorward.runtime.exchange import NotSent, WorkerChunks, aborted, headers_for, post, refuse_failure, reply
-from doorward.runtime.keeper import WorkerKeeper
+from doorward.runtime.isolation import workers_for
 from doorward.runtime.kept import KeptRuns
 from doorward.runtime.process import WorkerPlan
-from doorward.runtime.sessions import Invocation, Invocations, SessionKey, SessionRouter, owner_of, turn_of
+from doorward.runtime.sessions import Invocation, Invocations, SessionKey, owner_of, turn_of
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
+from doorward.runtime.workers import Lease, Workers
 from doorward.telemetry.metrics import AGENT_RUNS
 
 # Our own services give up on a silent agent first, and know why.
@@ -34,24 +37,31 @@ STALL_GRACE = 5.0
 class RuntimeHost:
     """Hosts the configured agent and the built-in `titles` agent. Fails closed.
 
-    `environment` is where the variables named by ``agent.pass_environment`` are taken from. `start` raises
+    `environment` is where the variables named by ``agent.pass_environment`` are taken from, `hidden` are paths that no
+    session may read. `start` raises
     `ConfigurationError` with file, line and message when the agent cannot be loaded.
     """
 
     def __init__(
-        self, settings: AgentSettings, *, checkpoints: CheckpointStore, environment: Mapping[str, str]
+        self,
+        settings: AgentSettings,
+        *,
+        checkpoints: CheckpointStore,
+        environment: Mapping[str, str],
+        hidden: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._file = agent_file(settings.file)
         self._checkpoints = checkpoints
         self._environment = environment
+        self._hidden = tuple(hidden)
         self._invocations = Invocations()
         self._kept = KeptRuns()
         self._paths = {settings.name: INVOCATIONS, TITLES_AGENT: TITLES}
         self._runs = {name: AGENT_RUNS.labels(name) for name in self._paths}
         self._folder: Path | None = None
         self._state: StateService | None = None
-        self._router: SessionRouter[WorkerKeeper] | None = None
+        self._workers: Workers | None = None
 
     async def start(self) -> None:
         """Start the state service and the worker; ready when it answers ``GET /ping``."""
@@ -72,11 +82,10 @@ class RuntimeHost:
             folder=self._folder,
             state_socket=state_socket,
         )
-        keeper = WorkerKeeper(plan)
-        self._router = SessionRouter(keeper)
         try:
+            self._workers = workers_for(plan, (*self._hidden, *agent_secrets(self._file.path)))
             await self._state.start()
-            await keeper.start()
+            await self._workers.start()
         except BaseException:
             await self.close()
             raise
@@ -93,75 +102,91 @@ class RuntimeHost:
         for invocation in self._invocations.all():
             invocation.abort("closing")
         await self._kept.close()
-        if self._router is not None:
-            for keeper in self._router.workers():
-                await keeper.close()
+        if self._workers is not None:
+            await self._workers.close()
         if self._state is not None:
             await self._state.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def ready(self) -> bool:
-        """Whether every worker answers its ping."""
-        if self._router is None:
-            return False
-        for keeper in self._router.workers():
-            worker = keeper.serving()
-            if worker is None or await worker.ping() is None:
-                return False
-        return True
+        """Whether a call would be served."""
+        return self._workers is not None and await self._workers.ready()
 
     @property
     def worker_pids(self) -> list[int]:
         """The process ids of the workers that serve now."""
-        keepers = self._router.workers() if self._router is not None else []
-        return [worker.pid for keeper in keepers if (worker := keeper.serving()) is not None]
+        return self._workers.pids() if self._workers is not None else []
 
     async def run(self, agent: str, caller: Principal, call: AgentCall) -> AgentReply:
         path = self._paths.get(agent)
-        if path is None or self._router is None:
+        if path is None or self._workers is None:
             raise NotFound(f"There is no agent {agent}.", code="agent_unknown")
         key = SessionKey(owner_of(caller), agent, call.session_id)
         if not (call.keep and turn_of(caller)):
-            return await self._begin(self._router, path, key, (caller, call))
-        router = self._router
+            return await self._begin(path, key, (caller, call))
         name = (*key.parts, turn_of(caller))
-        return await self._kept.run(name, call.keep, lambda: self._begin(router, path, key, (caller, call)))
+        return await self._kept.run(name, call.keep, lambda: self._begin(path, key, (caller, call)))
 
     async def resume(self, agent: str, caller: Principal, session_id: str) -> AgentReply:
         return await self._kept.resume((*SessionKey(owner_of(caller), agent, session_id).parts, turn_of(caller)))
 
-    async def _begin(
-        self, router: SessionRouter[WorkerKeeper], path: str, key: SessionKey, asked: tuple[Principal, AgentCall]
-    ) -> AgentReply:
+    async def _begin(self, path: str, key: SessionKey, asked: tuple[Principal, AgentCall]) -> AgentReply:
         caller, _ = asked
         invocation = self._invocations.begin(key, self._settings.turn_timeout, turn_id=turn_of(caller))
         invocation.silence = self._settings.stall_timeout + STALL_GRACE
         try:
-            keeper = router.worker_for(key)
             try:
-                return await self._run(keeper, path, invocation, asked)
+                return await self._run(path, invocation, asked)
             except NotSent:
-                return await self._run(keeper, path, invocation, asked)
+                return await self._run(path, invocation, asked)
         except BaseException:
             self._invocations.end(invocation)
             raise
 
-    async def _run(
-        self, keeper: WorkerKeeper, path: str, invocation: Invocation, asked: tuple[Principal, AgentCall]
-    ) -> AgentReply:
-        worker = await keeper.worker(deadline=invocation.deadline)
-        if invocation.aborted:
+    async def _run(self, path: str, invocation: Invocation, asked: tuple[Principal, AgentCall]) -> AgentReply:
+        # Names are made where the conversation is: its process has the agent loaded and is warm.
+        session = replace(invocation.key, agent=self._settings.name)
+        lease = await self._leased(session, invocation)
+        try:
+            return await self._sent(lease, path, invocation, asked)
+        except BaseException:
+            lease.release()
+            raise
+
+    async def _leased(self, session: SessionKey, invocation: Invocation) -> Lease:
+        """A process for the call; ended by `Invocation.abort`."""
+        if self._workers is None or invocation.aborted:
             raise aborted(invocation)
+        try:
+            async with asyncio.timeout(None) as scope:
+                loop = asyncio.get_running_loop()
+                invocation.hang_up = lambda: scope.reschedule(loop.time())
+                lease = await self._workers.lease(session, deadline=invocation.deadline)
+        except TimeoutError:
+            raise aborted(invocation) from None
+        finally:
+            invocation.hang_up = None
+        if invocation.aborted:
+            lease.release()
+            raise aborted(invocation)
+        return lease
+
+    async def _sent(
+        self, lease: Lease, path: str, invocation: Invocation, asked: tuple[Principal, AgentCall]
+    ) -> AgentReply:
         caller, call = asked
-        headers = headers_for(worker, invocation, caller, call)
+        headers = headers_for(lease.worker, invocation, caller, call)
         self._runs[invocation.key.agent].inc()
-        response = await post(worker, path, headers, call.payload, invocation)
+        response = await post(lease.worker, path, headers, call.payload, invocation)
         await refuse_failure(response, invocation.key.agent)
-        chunks = WorkerChunks(
-            worker, response, invocation, end=self._invocations.end, limit=self._settings.max_response_bytes
-        )
-        return reply(response, call, chunks)
+
+        def end(ended: Invocation) -> None:
+            self._invocations.end(ended)
+            lease.release()
+
+        limit = self._settings.max_response_bytes
+        return reply(response, call, WorkerChunks(lease.worker, response, invocation, end=end, limit=limit))
 
     async def forget(self, agent: str, caller: Principal, session_id: str) -> None:
         await self._checkpoints.delete(owner_of(caller), agent, session_id)

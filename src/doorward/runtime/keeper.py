@@ -1,11 +1,13 @@
 """Keeps one worker running: starts it, notices its end, starts another after a pause that grows while it fails."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 import structlog
 
 from doorward.errors import AgentUnreachable, ConfigurationError
-from doorward.runtime.process import START_SECONDS, WorkerPlan, WorkerProcess, start_worker
+from doorward.runtime.process import START_SECONDS, WorkerProcess
 from doorward.telemetry.metrics import WORKER_RESTARTS
 
 log = structlog.get_logger()
@@ -16,20 +18,23 @@ STEADY_SECONDS = 10.0
 DYING_SECONDS = 1.0
 
 
-class WorkerKeeper:
-    """The worker that serves, whichever process that is at the moment."""
+W = TypeVar("W", bound=WorkerProcess)
 
-    def __init__(self, plan: WorkerPlan) -> None:
-        self._plan = plan
-        self._worker: WorkerProcess | None = None
+
+class WorkerKeeper(Generic[W]):
+    """The worker that serves, whichever process that is at the moment. `start` starts one."""
+
+    def __init__(self, start: Callable[[], Awaitable[W]]) -> None:
+        self._start = start
+        self._worker: W | None = None
         self._up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._inquests: dict[WorkerProcess, asyncio.Task[bool]] = {}
+        self._inquests: dict[W, asyncio.Task[bool]] = {}
         self._closing = False
 
     async def start(self) -> None:
         """Start the first worker. Raises its `ConfigurationError`; later ones are retried."""
-        self._worker = await start_worker(self._plan)
+        self._worker = await self._start()
         self._up.set()
         self._task = asyncio.create_task(self._keep())
 
@@ -45,12 +50,12 @@ class WorkerKeeper:
         if worker is not None:
             await worker.stop()
 
-    def serving(self) -> WorkerProcess | None:
+    def serving(self) -> W | None:
         """The worker, if one is up."""
         worker = self._worker
         return worker if worker is not None and self._up.is_set() and worker.alive() else None
 
-    async def worker(self, *, deadline: float) -> WorkerProcess:
+    async def worker(self, *, deadline: float) -> W:
         """The worker, or the next one if it is being restarted. `AgentUnreachable` after `deadline` (loop time)."""
         present = self._worker
         if (worker := self.serving()) is not None and await self._holds(worker):
@@ -67,7 +72,7 @@ class WorkerKeeper:
             raise AgentUnreachable("The agent is not running.") from None
         return await self.worker(deadline=deadline)
 
-    async def _holds(self, worker: WorkerProcess) -> bool:
+    async def _holds(self, worker: W) -> bool:
         """Whether a worker can be given work. A suspect is looked into once, to the end: its callers may give up."""
         if not worker.suspect:
             return True
@@ -93,7 +98,7 @@ class WorkerKeeper:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             try:
-                self._worker = await start_worker(self._plan)
+                self._worker = await self._start()
             except (ConfigurationError, OSError) as error:
                 log.error("worker_not_restarted", reason=str(error), next_try=pause)  # noqa: TRY400
                 continue

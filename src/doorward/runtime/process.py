@@ -10,29 +10,27 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct
 
 from doorward.errors import ConfigurationError
-from doorward.http.client import Client, Origin
 from doorward.model.secret import Secret
 from doorward.model.settings import AgentSettings
 from doorward.runtime.agent_file import AgentFile
+from doorward.runtime.connection import Connection
 from doorward.runtime.limits import limits_of
 from doorward.runtime.output import forward_output
-from doorward.runtime.wire import PING, WORKER_HEADER, WORKER_HOST, WorkerConfig, WorkerReport
+from doorward.runtime.wire import WorkerConfig, WorkerReport
 
 log = structlog.get_logger()
 
 START_SECONDS = 60.0
 STOP_SECONDS = 3.0
-PING_SECONDS = 5.0
-MAX_PING_BYTES = 65_536
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ")
 MODEL_KEY = "OPENAI_API_KEY"
 
@@ -59,18 +57,14 @@ def socket_of(scratch: Path) -> str:
     return f"{scratch}.sock"
 
 
-class WorkerProcess:
-    """A running worker. `exchange` is the HTTP client of its socket; `secret` opens the worker;
-    `suspect` is set when a connection to it broke."""
+class WorkerProcess(Connection):
+    """A running worker that this process started."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, scratch: Path, secret: Secret, tasks: list[asyncio.Task[None]]
     ) -> None:
+        super().__init__(socket_of(scratch), secret)
         self.process = process
-        self.secret = secret
-        self.suspect = False
-        self.socket_path = socket_of(scratch)
-        self.exchange = Client(Origin(unix=self.socket_path), connect_timeout=PING_SECONDS, keep_alive=300.0)
         self._scratch = scratch
         self._tasks = tasks
 
@@ -87,16 +81,6 @@ class WorkerProcess:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         except ChildProcessError:
             return False
-
-    async def ping(self) -> dict[str, object] | None:
-        """What the agent says of its health (C1), or None when it does not answer."""
-        try:
-            headers = [("host", WORKER_HOST), (WORKER_HEADER, self.secret.reveal())]
-            response = await self.exchange.send("GET", PING, headers, timeout=PING_SECONDS)
-            body = await response.up_to(MAX_PING_BYTES)
-            return msgspec.json.decode(body, type=dict[str, object]) if response.status == HTTPStatus.OK else None
-        except (OSError, msgspec.DecodeError):
-            return None
 
     async def stop(self) -> None:
         """Ask it to end, wait a little, then kill its whole process group and forget its socket."""
@@ -129,23 +113,13 @@ class WorkerProcess:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
+W = TypeVar("W", bound=WorkerProcess)
+
+
 async def start_worker(plan: WorkerPlan) -> WorkerProcess:
     """Start a worker and wait until it answers. `ConfigurationError` says file, line and message when it cannot."""
-    scratch = plan.folder / secrets.token_hex(4)
-    scratch.mkdir(mode=0o700)
-    secret = Secret(secrets.token_urlsafe(32))
-    read_end, write_end = os.pipe()
+    worker, _ = await launch(plan, WorkerProcess)
     try:
-        process = await _spawn(plan, scratch, write_end)
-    except OSError as error:
-        os.close(read_end)
-        raise ConfigurationError(f"The worker process cannot be started: {error.strerror}.") from error
-    finally:
-        os.close(write_end)
-    worker = WorkerProcess(process, scratch, secret, _forwarders(process))
-    try:
-        await _introduce(worker, plan, secret, write_end)
-        _check_report(await _report(read_end), plan)
         _check_ping(await worker.ping(), plan)
     except BaseException:
         await worker.stop()
@@ -154,7 +128,31 @@ async def start_worker(plan: WorkerPlan) -> WorkerProcess:
     return worker
 
 
-async def _spawn(plan: WorkerPlan, scratch: Path, report: int) -> asyncio.subprocess.Process:
+async def launch(plan: WorkerPlan, kind: Callable[..., W], *, control: int = -1) -> tuple[W, WorkerReport]:
+    """Start the process of a worker and wait for its report, which is ready. Raises `ConfigurationError`."""
+    scratch = plan.folder / secrets.token_hex(4)
+    scratch.mkdir(mode=0o700)
+    secret = Secret(secrets.token_urlsafe(32))
+    read_end, write_end = os.pipe()
+    try:
+        process = await _spawn(plan, scratch, [write_end, *([control] if control >= 0 else [])])
+    except OSError as error:
+        os.close(read_end)
+        raise ConfigurationError(f"The worker process cannot be started: {error.strerror}.") from error
+    finally:
+        os.close(write_end)
+    worker = kind(process, scratch, secret, _forwarders(process))
+    try:
+        await _introduce(worker, plan, write_end, control)
+        report = await _report(read_end)
+        _check_report(report, plan)
+    except BaseException:
+        await worker.stop()
+        raise
+    return worker, report
+
+
+async def _spawn(plan: WorkerPlan, scratch: Path, descriptors: list[int]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -166,7 +164,7 @@ async def _spawn(plan: WorkerPlan, scratch: Path, report: int) -> asyncio.subpro
         env=scrubbed(plan, scratch),
         cwd=scratch,
         start_new_session=True,
-        pass_fds=(report,),
+        pass_fds=descriptors,
     )
 
 
@@ -179,9 +177,9 @@ def _forwarders(process: asyncio.subprocess.Process) -> list[asyncio.Task[None]]
     ]
 
 
-async def _introduce(worker: WorkerProcess, plan: WorkerPlan, secret: Secret, report: int) -> None:
+async def _introduce(worker: WorkerProcess, plan: WorkerPlan, report: int, control: int) -> None:
     config = WorkerConfig(
-        secret=secret.reveal(),
+        secret=worker.secret.reveal(),
         socket=worker.socket_path,
         state_socket=plan.state_socket,
         report=report,
@@ -192,6 +190,7 @@ async def _introduce(worker: WorkerProcess, plan: WorkerPlan, secret: Secret, re
         model_url=plan.settings.model_url,
         model_key=MODEL_KEY in plan.settings.pass_environment and MODEL_KEY in plan.environment,
         limits=limits_of(plan.settings),
+        control=control,
     )
     if worker.process.stdin is None:
         raise ConfigurationError("The worker process has no standard input.")

@@ -1,4 +1,4 @@
-"""Whose session a call belongs to, which calls run, and which worker serves a session.
+"""Whose session a call belongs to, and which calls run.
 
 The runtime host asks here. Two calls at once in one session are refused, and a handle opens a session's state only as
 long as its invocation runs.
@@ -8,14 +8,11 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from doorward.errors import Conflict
 from doorward.model.principals import Principal, TurnIdentity, User
-
-W = TypeVar("W")
 
 
 class SessionKey(Struct, frozen=True):
@@ -125,18 +122,3 @@ class Invocations:
     def all(self) -> list[Invocation]:
         """Everything that runs."""
         return list(self._by_handle.values())
-
-
-class SessionRouter(Generic[W]):
-    """Finds the worker of a session. The only place that decides it: a process per conversation changes this class."""
-
-    def __init__(self, shared: W) -> None:
-        self._shared = shared
-
-    def worker_for(self, key: SessionKey) -> W:  # noqa: ARG002  # isolation "shared" looks at no key
-        """The worker that serves this session."""
-        return self._shared
-
-    def workers(self) -> list[W]:
-        """Every worker there is."""
-        return [self._shared]

@@ -60,8 +60,49 @@ class ModelReport(Struct, frozen=True):
     code: str
 
 
+class Confinement(Struct, frozen=True, kw_only=True):
+    """What a session may touch, besides the system's own files and its scratch folder.
+
+    `readable` and `writable` are paths, `hidden` those that stay closed inside the readable ones. `memory`, `disk` in
+    bytes (`memory` of address space, `disk` of one file), `cpu` in seconds, `files` open at once, `all_processes` of
+    this user altogether.
+    """
+
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    hidden: tuple[str, ...]
+    network: bool
+    memory: int
+    cpu: int
+    files: int
+    disk: int
+    all_processes: int
+
+
+class ForkOrder(Struct, frozen=True, kw_only=True):
+    """What a warm process is asked for: a session's process. With it come three descriptors: the socket that it serves,
+    and where its standard output and error go."""
+
+    secret: str
+    scratch: str
+    confinement: Confinement
+
+
+class ForkReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Its answer, with a descriptor of the new process (pidfd); `problem` and none when it could not be made."""
+
+    pid: int = 0
+    problem: str = ""
+
+
+MAX_ORDER: Final = 65_536
+
+
 class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The one JSON line that a worker reads from its standard input. `report` is the file descriptor it answers on."""
+    """The one JSON line that a worker reads from its standard input. `report` is the file descriptor it answers on.
+
+    With `control`, the descriptor of a socket, it serves nothing itself but forks a process for each `ForkOrder`.
+    """
 
     secret: str
     socket: str
@@ -74,12 +115,15 @@ class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     model_url: str
     model_key: bool
     limits: WorkerLimits = WorkerLimits()
+    control: int = -1
 
 
 class WorkerReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The one JSON line that a worker answers: ready, or the reason why the agent's file cannot be hosted."""
+    """The one JSON line that a worker answers: ready, or the reason why the agent's file cannot be hosted. `threads`:
+    how many the file started while it was loaded."""
 
     ready: bool = False
+    threads: int = 0
     kind: str = ""
     file: str = ""
     line: int = 0

@@ -35,6 +35,10 @@ MODEL_REFUSED = Counter("doorward_model_refused", "Calls of the model that its b
 MODEL_BREAKER_OPEN = Gauge(
     "doorward_model_breaker_open", "1 while calls of the model are refused for everybody.", registry=REGISTRY
 )
+SESSIONS_ALIVE = Gauge("doorward_sessions_alive", "Sessions that have a process of their own.", registry=REGISTRY)
+SESSIONS_ENDED = Counter(
+    "doorward_sessions_over_limit", "Sessions that were ended for what they took.", ["limit"], registry=REGISTRY
+)
 WORKER_RESTARTS = Counter("doorward_worker_restarts", "Workers that were started again.", registry=REGISTRY)
 
 

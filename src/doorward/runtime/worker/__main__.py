@@ -8,8 +8,10 @@ import ctypes
 import gc
 import os
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Callable
 
 import msgspec
 import uvloop
@@ -23,6 +25,7 @@ from doorward.runtime.worker.load import load_agent
 from doorward.runtime.worker.logs import log_failure, quiet_loop, quiet_process
 from doorward.runtime.worker.serve import Shim
 from doorward.runtime.worker.titles import Titles
+from doorward.runtime.worker.zygote import fork_on_order
 
 PR_SET_PDEATHSIG = 1
 
@@ -30,8 +33,9 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Run until told to stop. A file that cannot be hosted is reported to the parent, with exit code 1."""
     config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
-    _die_with(config.parent)
+    _die_with(config)
     quiet_process()
+    threads = threading.active_count()
     try:
         shim = _shim(config)
     except AgentFileError as error:
@@ -40,17 +44,29 @@ def main() -> None:
     # Modules live as long as the process: the garbage collector need not walk them again and again.
     gc.collect()
     gc.freeze()
-    code = _run(shim, config)
+    if config.control >= 0:
+        _report(config, WorkerReport(ready=True, threads=threading.active_count() - threads))
+        fork_on_order(config.control, lambda secret, listener: _session(shim, secret, listener))
+        os._exit(0)
+    code = _run(shim, listen(config.socket), on_ready=lambda: _report(config, WorkerReport(ready=True)))
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: a thread of the agent that does not end must not keep the process.
     os._exit(code)
 
 
-def _run(shim: Shim, config: WorkerConfig) -> int:
+def _session(shim: Shim, secret: str, listener: socket.socket) -> int:
+    """Serve one session in a process that was forked for it."""
+    code = _run(Shim(shim.agent, shim.titles, secret), listener)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def _run(shim: Shim, listener: socket.socket, *, on_ready: Callable[[], None] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(shim, config))
+            runner.run(_serve(shim, listener, on_ready))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # process edge
         log_failure(error)
         return 1
@@ -62,12 +78,11 @@ def _shim(config: WorkerConfig) -> Shim:
     return Shim(adapter_for(agent, config), Titles(config), config.secret)
 
 
-async def _serve(shim: Shim, config: WorkerConfig) -> None:
+async def _serve(shim: Shim, listener: socket.socket, on_ready: Callable[[], None] | None) -> None:
     quiet_loop(asyncio.get_running_loop())
-    lifespan = serves_itself(shim.agent)
-    server = EmbeddedServer(shim, lifespan=lifespan, on_ready=lambda: _report(config, WorkerReport(ready=True)))
+    server = EmbeddedServer(shim, lifespan=serves_itself(shim.agent), on_ready=on_ready)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, server, "should_exit", True)
-    await server.serve(sockets=[listen(config.socket)])
+    await server.serve(sockets=[listener])
 
 
 def _report(config: WorkerConfig, report: WorkerReport) -> None:
@@ -75,12 +90,14 @@ def _report(config: WorkerConfig, report: WorkerReport) -> None:
     os.close(config.report)
 
 
-def _die_with(parent: int) -> None:
+def _die_with(config: WorkerConfig) -> None:
     """INVARIANT: a worker does not outlive its runtime: the kernel kills it (Linux), and standard input ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    if os.getppid() != config.parent:
         os._exit(1)
+    if config.control >= 0:  # has no thread when it forks; the end of `control` tells it the same
+        return
     threading.Thread(target=_watch_input, daemon=True, name="doorward-parent-watch").start()
 
 

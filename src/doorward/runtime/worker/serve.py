@@ -74,7 +74,7 @@ class Shim:
 
     def __init__(self, agent: Adapter, titles: ValueAdapter, secret: str) -> None:
         self.agent = agent
-        self._titles = titles
+        self.titles = titles
         self._secret = secret.encode()
         self._health = Health()
 
@@ -89,7 +89,7 @@ class Shim:
             return
         match scope["method"], scope["path"]:
             case "POST", path if path == TITLES:
-                await self._run(self._titles, (headers, receive, send))
+                await self._run(self.titles, (headers, receive, send))
             case ("POST", path) | ("GET", path) if serves_itself(self.agent) and path in (INVOCATIONS, PING):
                 await self.agent(scope, receive, send)
             case "POST", path if path == INVOCATIONS:
