@@ -188,7 +188,7 @@ async def test_an_ended_turn_takes_no_more_events(gateway: GatewayStores) -> Non
 
 async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(gateway: GatewayStores) -> None:
     """F-02"""
-    begun = {"issuer": "https://issuer.test", "subject": "anna", "answer_id": "answer"}
+    begun = {"issuer": "https://issuer.test", "subject": "anna", "tenant": "acme", "answer_id": "answer"}
     first, second = new_turn("one", message="What?", **begun), new_turn("two", owner=BORIS)
     done = new_turn("three")
     for turn in (first, second, done):

@@ -37,3 +37,12 @@ async def test_the_first_day_asked_for_is_included_and_the_one_before_is_not(gat
     await spend(gateway, 2 * DAY, 1)
 
     assert [day.day for day in await gateway.usage.by_day(ANNA, days=2, today="1970-01-04")] == ["1970-01-03"]
+
+
+async def test_what_is_spent_beside_the_turns_counts_as_tokens_and_as_no_turn(gateway: GatewayStores) -> None:
+    await gateway.usage.add(ANNA, Usage(input_tokens=3, output_tokens=4), at=6 * DAY)
+    await spend(gateway, 6 * DAY, 4)
+    await gateway.usage.add(ANNA, Usage(input_tokens=1), at=6 * DAY)
+
+    [day] = await gateway.usage.by_day(ANNA, days=1, today="1970-01-07")
+    assert day == DayUsage(day="1970-01-07", turns=1, input_tokens=8, output_tokens=12)

@@ -38,6 +38,9 @@ async def test_the_server_calls_a_tool_and_hears_its_result(tmp_path: Path) -> N
         assert end["type"] == "TOOL_CALL_END"
         assert "UTC it is" in result["content"]
         assert server.requests[1]["messages"][-1]["role"] == "tool"
+        reply = await house.run("and what time is it now?", accept="application/json")
+        whole = await read(reply)
+        assert whole["usage"] == {"model": "local-model", "inputTokens": 22, "outputTokens": 14}
         assert server.requests[1]["messages"][-1]["content"] == result["content"]
         assert [event["value"]["inputTokens"] for event in spent] == [11, 11]
 

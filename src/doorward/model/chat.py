@@ -94,8 +94,8 @@ class Idempotency(Struct, frozen=True):
 class NewTurn(Struct, frozen=True, kw_only=True):
     """All that is written, in one transaction, before the agent runs.
 
-    `issuer` and `subject` are the user's (`owner` is made of them), `answer_id` the id that the answer's message will
-    have: with them another process can go on with the turn (`OpenTurn`).
+    `issuer`, `subject` and `tenant` are the user's (`owner` is made of the first two), `answer_id` the id that the
+    answer's message will have: with them another process can go on with the turn (`OpenTurn`).
     """
 
     turn_id: str
@@ -109,6 +109,7 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     request_id: str
     issuer: str = ""
     subject: str = ""
+    tenant: str = ""
     answer_id: str = ""
     idempotency: Idempotency | None = None
     reservation: Reservation | None = None
@@ -124,6 +125,7 @@ class OpenTurn(Struct, frozen=True, kw_only=True):
     turn: Turn
     issuer: str
     subject: str
+    tenant: str
     answer_id: str
     request_id: str
     message: str

@@ -140,6 +140,18 @@ async def test_an_agent_that_falls_silent_is_given_up_and_what_there_was_is_kept
         assert answer == ("assistant", "half" if len(steps) == 2 else "", "partial" if len(steps) == 2 else "failed")
 
 
+async def test_a_turn_ends_at_its_time_however_busy_it_is(tmp_path: Path) -> None:
+    """AP-LIM-05"""
+    async with opened(tmp_path, turn_timeout=0.2) as house:
+        script = house.says(sse(delta("busy ")), *[asyncio.Event(), sse(delta("never"))])
+        turn_id = await begun(house)
+        with pytest.raises(AgentTimeout):
+            await house.chat.answer(ANNA, turn_id)
+        assert script.closed.is_set()
+        turn = await house.chat.turn(ANNA, turn_id)
+        assert (await house.messages(turn.session_id))[-1] == ("assistant", "busy ", "partial")
+
+
 async def test_an_agent_that_does_not_answer_at_all_is_given_up(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         house.invoker._options = InvokerOptions(actor="chat", token_ttl=960.0, stall_timeout=0.05)

@@ -28,6 +28,7 @@ from doorward.runtime.wire import (
 from doorward.runtime.worker.adapter import (
     Adapter,
     BadPayload,
+    Event,
     EventAdapter,
     Invocation,
     ValueAdapter,
@@ -207,16 +208,26 @@ class _Watcher:
 async def collected(events: AsyncIterator[object]) -> dict[str, object]:
     """The text of a run for a caller that takes no stream. Raises `RuntimeError` when the run reported an error."""
     text: list[str] = []
-    usage: object = None
+    usage: Event | None = None
     async for event in events:
         match event:
             case {"type": "TEXT_MESSAGE_CONTENT", "delta": str(delta)}:
                 text.append(delta)
-            case {"type": "CUSTOM", "name": "usage", "value": value}:
-                usage = value
+            case {"type": "CUSTOM", "name": "usage", "value": dict(value)}:
+                usage = value if usage is None else added(usage, value)
             case {"type": "RUN_ERROR"}:
                 raise RuntimeError("the run reported an error")
-    return {"response": "".join(text)} | ({"usage": usage} if usage else {})
+    answered: dict[str, object] = {"response": "".join(text)}
+    if usage:
+        answered["usage"] = usage
+    return answered
+
+
+def added(first: Event, second: Event) -> Event:
+    """Two reports of usage as one. `TypeError` for what is no number is the agent's own failure."""
+    model = second.get("model") or first.get("model") or ""
+    counts = {name: first.get(name, 0) + second.get(name, 0) for name in ("inputTokens", "outputTokens")}
+    return {"model": model, **counts}
 
 
 def wants_stream(accept: bytes) -> bool:

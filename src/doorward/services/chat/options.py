@@ -86,9 +86,10 @@ def job_left(options: ChatOptions, left: OpenTurn, now: float) -> TurnJob:
         request_id=left.request_id,
         issuer=left.issuer,
         subject=left.subject,
+        tenant=left.tenant,
         answer_id=left.answer_id or sortable_id(now),
     )
-    user = User(issuer=left.issuer, subject=left.subject, username="")
+    user = User(issuer=left.issuer, subject=left.subject, username="", tenant=left.tenant)
     timeout = max(1.0, options.turn_timeout - (now - turn.started_at))
     return TurnJob(
         user=user,

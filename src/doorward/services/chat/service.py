@@ -169,6 +169,7 @@ class ChatService:
             request_id=asked.request_id,
             issuer=user.issuer,
             subject=user.subject,
+            tenant=user.tenant,
             answer_id=sortable_id(now),
             idempotency=asked.idempotency,
             reservation=self._budget.reservation(user, now) if self._budget is not None else None,

@@ -27,8 +27,9 @@ FROM conversations WHERE owner = ? AND session_id = ?"""
 _NEW_CONVERSATION = """INSERT INTO conversations (owner, session_id, name, created_at, updated_at, message_count)
 VALUES (?, ?, ?, ?, ?, 1)"""
 _TOUCH = "UPDATE conversations SET updated_at = ?, message_count = ? WHERE id = ?"
-_INSERT_TURN = """INSERT INTO turns (id, conversation, status, started_at, request_id, issuer, subject, answer_id)
-VALUES (?, ?, 'running', ?, ?, ?, ?, ?)"""
+_INSERT_TURN = """INSERT INTO turns (id, conversation, status, started_at, request_id, issuer, subject, tenant,
+    answer_id)
+VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?)"""
 _INSERT_MESSAGE = """INSERT INTO messages (key, id, role, content, timestamp, turn_id, status)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _INDEX = "INSERT INTO search (rowid, words) VALUES (?, ?)"
@@ -42,8 +43,8 @@ _GET = """SELECT turns.id, session_id, owner, status, started_at, finished_at, e
     output_tokens
 FROM turns JOIN conversations ON conversations.id = turns.conversation WHERE turns.id = ? AND owner = ?"""
 # A running turn's message is the last of its conversation.
-_OPEN = """SELECT turns.id, session_id, owner, turns.status, started_at, issuer, subject, answer_id, request_id,
-    (SELECT content FROM messages WHERE key = conversations.id * ?1 + message_count),
+_OPEN = """SELECT turns.id, session_id, owner, turns.status, started_at, issuer, subject, tenant, answer_id,
+    request_id, (SELECT content FROM messages WHERE key = conversations.id * ?1 + message_count),
     (SELECT key - turns.number * ?2 + count - 1 FROM turn_events
         WHERE key BETWEEN turns.number * ?2 AND turns.number * ?2 + ?3 ORDER BY key DESC LIMIT 1),
     message_count = 1
@@ -126,11 +127,13 @@ def _turn(row: Row) -> Turn:
 
 
 def _open_turn(row: Row) -> OpenTurn:
-    turn_id, session_id, owner, status, started_at, issuer, subject, answer_id, request_id, message, last, first = row
+    turn_id, session_id, owner, status, started_at, issuer, subject, tenant, answer_id, *rest = row
+    request_id, message, last, first = rest
     return OpenTurn(
         turn=Turn(id=turn_id, session_id=session_id, owner=owner, status=TurnStatus(status), started_at=started_at),
         issuer=issuer,
         subject=subject,
+        tenant=tenant,
         answer_id=answer_id,
         request_id=request_id,
         message=message or "",
@@ -183,7 +186,8 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
         new = (turn.owner, turn.session_id, turn.conversation_name, turn.at, turn.at)
         conversation = execute(_NEW_CONVERSATION, new).lastrowid or 0
     try:
-        row = (turn.turn_id, conversation, turn.at, turn.request_id, turn.issuer, turn.subject, turn.answer_id)
+        user = (turn.issuer, turn.subject, turn.tenant)
+        row = (turn.turn_id, conversation, turn.at, turn.request_id, *user, turn.answer_id)
         number = execute(_INSERT_TURN, row).lastrowid or 0
     except sqlite3.IntegrityError as error:
         raise Conflict("There is a turn of this id.", code="turn_exists") from error
