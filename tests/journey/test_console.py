@@ -187,6 +187,7 @@ def test_a_user_is_added_disabled_and_enabled_and_made_an_operator(house: House,
     theirs = {"authorization": f"Bearer {sign_in(house.ready, 'robin', password)['access_token']}"}
     with house.client() as client:
         assert client.get("/api/operator/now", headers=theirs).status_code == 200
+        assert client.get("/api/me", headers=theirs).json()["actor_id"] == user["actor_id"]
         assert operator.put(f"{one}/roles", json={"roles": []}).status_code == 200
         eventually(lambda: client.get("/api/operator/now", headers=theirs).status_code == 404)
     assert operator.post(f"{one}/end-sessions").status_code == 200

@@ -53,6 +53,7 @@ class Console:
         self._ledger = LedgerService(reader, who.issuer, accounts, time.time)
         self._metrics = MetricsService(self._sampler, stores.metrics, settings.budget, time.time)
         self._users = _administration(stores, who)
+        self._issuer = who.issuer
         self._view = _View(loaded, reader)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -62,7 +63,7 @@ class Console:
             *metrics_routes(self._metrics),
             *ledger_routes(self._ledger),
             *export_routes(self._ledger),
-            *user_routes(self._users),
+            *user_routes(self._users, self._issuer),
             *running_turn_routes(turns),
             *house_routes(self._view),
         ]

@@ -101,7 +101,7 @@ async def test_a_part_never_looks_like_the_whole(path: str) -> None:
 
 
 async def test_what_is_not_kept_here_is_said() -> None:
-    async with front_door([*user_routes(None), *running_turn_routes(None)]) as call:
+    async with front_door([*user_routes(None, "https://issuer.test"), *running_turn_routes(None)]) as call:
         for method, path, json in (
             ("GET", "/api/operator/users", None),
             ("POST", "/api/operator/users", {"username": "robin"}),

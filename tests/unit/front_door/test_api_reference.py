@@ -68,7 +68,7 @@ def operator_routes() -> list[Route]:
         *metrics_routes(NOTHING),
         *ledger_routes(NOTHING),
         *ledger_export_routes(NOTHING),
-        *user_routes(NOTHING),
+        *user_routes(NOTHING, ""),
         *running_turn_routes(NOTHING),
         *house_routes(NOTHING),
     ]

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from doorward.front_door.api.shapes import Shape, Timestamp, timestamp
 from doorward.model.console import ChainState, FoundEntry, KnownTurn, OpenTurn
+from doorward.model.principals import User
 from doorward.model.sign_in import Account
 
 
@@ -84,9 +85,10 @@ class RequestStory(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class UserItem(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A user of the embedded sign-in."""
+    """A user of the embedded sign-in. `actor_id` is the key that the ledger knows them by."""
 
     subject: str
+    actor_id: str
     username: str
     email: str
     roles: list[str]
@@ -223,10 +225,11 @@ def story_turn(turn: KnownTurn) -> StoryTurn:
     )
 
 
-def user_item(account: Account) -> UserItem:
+def user_item(account: Account, issuer: str) -> UserItem:
     """A user as the API shows it."""
     return UserItem(
         subject=account.subject,
+        actor_id=User(issuer=issuer, subject=account.subject, username=account.username).key,
         username=account.username,
         email=account.email,
         roles=sorted(account.roles),

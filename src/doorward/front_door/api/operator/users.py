@@ -16,8 +16,9 @@ _USERS = "/api/operator/users"
 _ONE = "/api/operator/users/{subject}"
 
 
-def user_routes(users: UserAdministration | None) -> list[Route]:
-    """Users; None when an outside issuer keeps them: every route then answers with 409 ``not_embedded``."""
+def user_routes(users: UserAdministration | None, issuer: str) -> list[Route]:
+    """Users of `issuer`; None when it is an outside one that keeps them: every route then answers with 409
+    ``not_embedded``."""
     acts: list[tuple[str, str, Callable[[UserAdministration, Act, str], Awaitable[Account]]]] = [
         ("disable", "Disable a user; every session of theirs ends.", _disable),
         ("enable", "Let a disabled user sign in again.", _enable),
@@ -27,7 +28,7 @@ def user_routes(users: UserAdministration | None) -> list[Route]:
         Route(
             method="GET",
             path=_USERS,
-            handler=_page(users),
+            handler=_page(users, issuer),
             access=Access.OPERATOR,
             query=("limit", "cursor", "q"),
             summary="Users by name; q= is what names and addresses contain.",
@@ -36,7 +37,7 @@ def user_routes(users: UserAdministration | None) -> list[Route]:
         Route(
             method="POST",
             path=_USERS,
-            handler=_add(users),
+            handler=_add(users, issuer),
             access=Access.OPERATOR,
             body=NewUser,
             body_limit=4096,
@@ -46,7 +47,7 @@ def user_routes(users: UserAdministration | None) -> list[Route]:
         Route(
             method="PUT",
             path=f"{_ONE}/roles",
-            handler=_set_roles(users),
+            handler=_set_roles(users, issuer),
             access=Access.OPERATOR,
             body=Roles,
             body_limit=4096,
@@ -57,7 +58,7 @@ def user_routes(users: UserAdministration | None) -> list[Route]:
             Route(
                 method="POST",
                 path=f"{_ONE}/{name}",
-                handler=_doing(users, act),
+                handler=_doing(users, issuer, act),
                 access=Access.OPERATOR,
                 summary=summary,
                 responses={200: UserItem, 404: Problem, 409: Problem},
@@ -73,40 +74,42 @@ def _kept_here(users: UserAdministration | None) -> UserAdministration:
     return users
 
 
-def _page(users: UserAdministration | None) -> Handler:
+def _page(users: UserAdministration | None, issuer: str) -> Handler:
     async def page(request: Request) -> Response:
         query = request.query()
         limit, cursor, text = limit_of(query), cursor_of(query), bounded(query, "q", MAX_QUERY)
         found = await _kept_here(users).page(limit=limit, cursor=cursor, query=text)
-        return json_response(UserList(users=[user_item(each) for each in found.items], next_cursor=found.next_cursor))
+        return json_response(
+            UserList(users=[user_item(each, issuer) for each in found.items], next_cursor=found.next_cursor)
+        )
 
     return page
 
 
-def _add(users: UserAdministration | None) -> Handler:
+def _add(users: UserAdministration | None, issuer: str) -> Handler:
     async def add(request: Request) -> Response:
         body: NewUser = request.body
         account, password = await _kept_here(users).add(
             _act(request), body.username, email=body.email, roles=frozenset(body.roles)
         )
-        return json_response(AddedUser(user=user_item(account), password=password.reveal()), status=201)
+        return json_response(AddedUser(user=user_item(account, issuer), password=password.reveal()), status=201)
 
     return add
 
 
-def _set_roles(users: UserAdministration | None) -> Handler:
+def _set_roles(users: UserAdministration | None, issuer: str) -> Handler:
     async def set_roles(request: Request) -> Response:
         subject, roles = request.params["subject"], frozenset(request.body.roles)
-        return json_response(user_item(await _kept_here(users).set_roles(_act(request), subject, roles)))
+        return json_response(user_item(await _kept_here(users).set_roles(_act(request), subject, roles), issuer))
 
     return set_roles
 
 
 def _doing(
-    users: UserAdministration | None, act: Callable[[UserAdministration, Act, str], Awaitable[Account]]
+    users: UserAdministration | None, issuer: str, act: Callable[[UserAdministration, Act, str], Awaitable[Account]]
 ) -> Handler:
     async def do(request: Request) -> Response:
-        return json_response(user_item(await act(_kept_here(users), _act(request), request.params["subject"])))
+        return json_response(user_item(await act(_kept_here(users), _act(request), request.params["subject"]), issuer))
 
     return do
 
