@@ -1,14 +1,19 @@
-"""The console's API in a real house: metrics, the ledger of both processes, users, turns, what is in force."""
+"""The console of a real house: its API, and its page in a real browser."""
 
 import csv
 import io
+import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from tests.journey.browsing import NARROW, WAIT, WIDE, enter, opened, picture
 from tests.journey.house import House, running_house, sign_in
 from tests.journey.talking import chat, eventually, messages, streamed
 
@@ -228,3 +233,228 @@ def test_the_check_up_is_run_when_asked(operator: httpx2.Client) -> None:
     assert any(state == "ok" and text.startswith("agent door") for state, text in remarks)
     assert any(state == "note" and text.startswith("twin model") for state, text in remarks)
     assert not [text for state, text in remarks if state == "bad"]
+
+
+# The page of the same house, in a real browser.
+
+SECTIONS = {
+    "Now": ("/console", ".chart canvas"),
+    "Ledger": ("/console/ledger", ".entries tbody tr"),
+    "Turns": ("/console/turns", "main h2"),
+    "Users": ("/console/users", "table tbody tr"),
+    "Settings": ("/console/settings", "table tbody tr"),
+    "Doctor": ("/console/doctor", ".remarks li"),
+}
+AXE = Path(__file__).parents[2] / "page" / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = {"wide": WIDE, "narrow": NARROW}
+OPERATOR = 2
+
+
+@contextmanager
+def console(browser: Browser, house: House, path: str = "/console", **options: Any) -> Iterator[Page]:
+    """The console, with the operator signed in."""
+    with opened(browser, house, "/", **options) as page:
+        enter(page, house, OPERATOR)
+        page.goto(path)
+        yield page
+
+
+def test_the_doors_are_drawn_and_charts_show_what_went_through(browser: Browser, house: House) -> None:
+    with house.client() as client:
+        chat(client, "hello", house.bearer())
+        client.get("/api/me")
+    with console(browser, house) as page:
+        front = page.locator('[data-door="front_door"]')
+        expect(front).to_contain_text("let in")
+        expect(front.locator(".in")).not_to_have_text("0/s", timeout=WAIT)
+        expect(page.locator('[data-door="tool_door"]')).to_contain_text("not in this house")
+        expect(page.locator(".chart")).to_have_count(6)
+        page.wait_for_function(PAINTED, timeout=WAIT)
+        chart = page.locator(".chart").filter(has_text="Requests per second")
+        expect(chart.get_by_role("img")).to_have_accessible_name(re.compile("Front door: latest .*Agent door: latest"))
+        chart.get_by_text("As a table").click()
+        expect(chart.get_by_role("row").nth(1)).to_contain_text(":")
+        page.get_by_role("combobox", name="Door").select_option("agent_door")
+        page.get_by_text("Day", exact=True).click()
+        expect(page).to_have_url(re.compile(r"/console\?window=day$"))
+        expect(page.get_by_role("heading", name="The last day")).to_be_visible()
+
+
+# Some point of every chart has a colour.
+PAINTED = """() => {
+  const all = [...document.querySelectorAll('.chart canvas')];
+  return all.length >= 4 && all.every((canvas) =>
+    canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0));
+}"""
+
+
+def test_a_search_of_the_ledger_stands_in_the_address_and_leads_to_a_story(
+    browser: Browser, house: House, operator: httpx2.Client
+) -> None:
+    with house.client() as client:
+        answer = chat(client, "hello", house.bearer(1))
+    eventually(lambda: got(operator, "/ledger", session_id=answer["session_id"])["entries"], seconds=30)
+    with console(browser, house, "/console/ledger") as page:
+        rows = page.locator(".entries tbody tr")
+        expect(rows.first).to_be_visible()
+        expect(page.get_by_role("list").filter(has_text="runtime")).to_contain_text("holds")
+        page.get_by_label("User", exact=True).fill("user-two")
+        page.get_by_role("combobox", name="Door").select_option("agent_door")
+        page.get_by_role("button", name="Search").click()
+        expect(page).to_have_url(re.compile(r"\?user=user-two&door=agent_door$"))
+        expect(rows.first).to_contain_text("for user-two")
+        assert {row.strip() for row in rows.locator("td:nth-child(2)").all_inner_texts()} == {"Agent door"}
+        page.reload()
+        expect(page.get_by_label("User", exact=True)).to_have_value("user-two")
+        expect(rows.first).to_contain_text("for user-two")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Export CSV").click()
+        table = list(csv.DictReader(download.value.path().read_text().splitlines()))
+        assert {row["door"] for row in table} == {"agent_door"}
+        rows.last.get_by_role("link").click()
+        steps = page.locator(".steps > li")
+        expect(steps.first).to_contain_text("Front door")
+        expect(steps.nth(1)).to_contain_text("Agent door")
+        expect(page.get_by_text("Turns that it began")).to_be_visible()
+        page.go_back()
+        expect(rows.first).to_contain_text("for user-two")
+        page.goto("/console/ledger?code=nothing_of_the_kind")
+        expect(page.get_by_text("No entry fits.")).to_be_visible()
+        page.get_by_role("button", name="Verify from the start").click()
+        expect(page.get_by_role("list").filter(has_text="runtime")).to_contain_text("verified, last at", timeout=WAIT)
+
+
+def test_an_operator_adds_a_user_disables_them_and_makes_them_an_operator(browser: Browser, house: House) -> None:
+    with console(browser, house, "/console/users") as page:
+        page.get_by_role("button", name="Add a user").click()
+        page.get_by_label("Name", exact=True).fill("user-one")
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("alert")).to_have_text("This user name is taken.")
+        page.get_by_label("Name", exact=True).fill("sparrow")
+        page.get_by_role("button", name="Add", exact=True).click()
+        password = page.locator(".password code").inner_text()
+        page.get_by_role("button", name="Done").click()
+        bearer = {"authorization": f"Bearer {sign_in(house.ready, 'sparrow', password)['access_token']}"}
+        row = page.get_by_role("row").filter(has_text="sparrow@")
+
+        def choose(what: str, sure: str = "") -> None:
+            row.get_by_role("button", name="Actions for sparrow").click()
+            page.get_by_role("menuitem", name=what).click()
+            if sure:
+                page.get_by_role("dialog").get_by_role("button", name=sure, exact=True).click()
+
+        choose("Make an operator", "Make an operator")
+        expect(row).to_contain_text("operator")
+        choose("Disable", "Disable")
+        expect(row).to_contain_text("disabled")
+        with house.client() as client:
+            eventually(lambda: client.get("/api/me", headers=bearer).status_code == 401)
+            choose("Enable")
+            expect(row).to_contain_text("enabled")
+            eventually(lambda: client.get("/api/me", headers=bearer).status_code == 200)
+        page.get_by_label("Search users").fill("nobody of that name")
+        expect(page.get_by_text("No user fits.")).to_be_visible()
+
+
+def test_an_operator_stops_a_turn_on_the_page(browser: Browser, house: House) -> None:
+    bearer, codes, begun = house.bearer(), list[str](), threading.Event()
+
+    def talk() -> None:
+        with house.client() as client, streamed(client, SLOW, bearer) as (_, events):
+            for event in events:
+                begun.set()
+                codes.append(str(event.data.get("code", "")))
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    assert begun.wait(30)
+    with console(browser, house, "/console/turns") as page:
+        page.get_by_role("button", name="Stop the turn of user-one").click()
+        page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("The turn of user-one is stopped.")).to_be_visible()
+        expect(page.get_by_text("No turn runs.")).to_be_visible()
+    talking.join(30)
+    assert codes[-1] == "turn_stopped"
+
+
+def test_settings_and_the_check_up_are_shown_without_secrets(browser: Browser, house: House) -> None:
+    with console(browser, house, "/console/settings") as page:
+        rows = page.locator("table tbody tr")
+        expect(rows.filter(has_text="sign_in.client_secret")).to_contain_text("**********")
+        assert "canary" not in page.content()
+        page.get_by_label("Only what is not a default").check()
+        page.get_by_label("Search settings").fill("sample_period")
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text("DOORWARD_CONSOLE_SAMPLE_PERIOD")
+        page.get_by_role("link", name="Doctor").click()
+        expect(page.get_by_text("agent door at")).to_contain_text("answers 200")
+        page.get_by_role("button", name="Run it again").click()
+        expect(page.get_by_text("agent door at")).to_contain_text("answers 200")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_view_is_accessible_and_fits(
+    browser: Browser, house: House, tmp_path: Path, width: str, dark: bool
+) -> None:
+    with console(browser, house, size=WIDTHS[width], dark=dark) as page:
+        for name, (path, there) in SECTIONS.items():
+            page.goto(path)
+            expect(page.locator(there).first).to_be_visible()
+            expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
+            assert _violations(page) == [], name
+            assert page.evaluate(TOO_WIDE) <= 0, name
+            picture(page, tmp_path, f"console-{name.lower()}-{width}-{'dark' if dark else 'light'}")
+
+
+TOO_WIDE = "(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('.console'))"
+
+
+def _violations(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
+    return [f"{each['id']}: {[node['html'][:160] for node in each['nodes'][:3]]}" for each in found]
+
+
+def test_the_console_works_with_the_keyboard_alone(browser: Browser, house: House) -> None:
+    with console(browser, house, "/console/users") as page:
+        button = page.get_by_role("button", name="Actions for user-one")
+        expect(button).to_be_visible()
+        page.keyboard.press("Tab")
+        expect(page.get_by_text("Skip to the content")).to_be_focused()
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("menuitem").first).to_be_focused()
+        page.keyboard.press("End")
+        expect(page.get_by_role("menuitem", name="Disable")).to_be_focused()
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Disable user-one?")
+        expect(dialog).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        page.get_by_role("link", name="Now").focus()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/console$"))
+
+
+def test_to_whoever_is_no_operator_there_is_no_such_page(browser: Browser, house: House) -> None:
+    """AP-SES-08: nor is anything of operators asked for."""
+    with opened(browser, house, "/console") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.get_by_role("button", name="Sign in").click()
+        account = house.ready["users"][0]
+        page.get_by_label("User name").fill(account["username"])
+        page.get_by_label("Password").fill(account["password"])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        expect(page).to_have_url(re.compile("/console$"))
+        nowhere = page.locator("#app").inner_text()
+        page.goto("/console/ledger")
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        assert page.locator("#app").inner_text() == nowhere
+        assert not [url for url in asked if "/api/operator" in url or "onsole.js" in url]
+        page.get_by_role("link", name="Back to the chat").click()
+        page.get_by_role("button", name=re.compile("^Account")).click()
+        expect(page.get_by_role("menuitem", name="Sign out", exact=True)).to_be_visible()
+        expect(page.get_by_role("menuitem", name="Console")).to_have_count(0)

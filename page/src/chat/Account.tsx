@@ -22,9 +22,7 @@ export function Account({ compact = false }: { compact?: boolean }) {
   }
   return (
     <Menu label={`${shell.account}: ${shell.signedInAs(name)}`} class={compact ? "account compact" : "account"} items={items}>
-      <span class="initial" aria-hidden="true">
-        {name.slice(0, 1).toUpperCase() || "?"}
-      </span>
+      <span class="initial" aria-hidden="true" data-initial={name.slice(0, 1).toUpperCase() || "?"} />
       <span class="name">{name}</span>
     </Menu>
   );

@@ -8,6 +8,8 @@ export type Place =
   | { view: "nowhere" };
 
 const path = signal(location.pathname);
+// What stands behind the question mark: the filters of a view.
+export const search = signal(location.search);
 
 export const place = computed<Place>(() => placeOf(path.value));
 
@@ -31,8 +33,10 @@ export function go(to: string, { replace = false } = {}): void {
     else history.pushState(null, "", to);
   }
   path.value = location.pathname;
+  search.value = location.search;
 }
 
 addEventListener("popstate", () => {
   path.value = location.pathname;
+  search.value = location.search;
 });

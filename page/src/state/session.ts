@@ -77,7 +77,12 @@ function ended(): void {
 export async function signIn(): Promise<void> {
   const settings = config();
   if (settings.direct) return beginSignIn(settings.direct);
-  return location.assign(query("/session/sign-in", { return_to: location.pathname }));
+  return location.assign(query("/session/sign-in", { return_to: location.pathname + plainSearch() }));
+}
+
+// What the server takes back: filters of plain characters come along, others are chosen anew.
+function plainSearch(): string {
+  return /^\?[\w~.=&-]*$/.test(location.search) ? location.search : "";
 }
 
 export async function signOut(everywhere = false): Promise<void> {

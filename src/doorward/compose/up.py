@@ -176,6 +176,8 @@ def _announce(settings: Settings, ready: JsonObject, operator_port: int, say: Sa
         say(f"  sign in as   {user['username']}  {_password_of(settings, user, first=first)}")
     for name, what in twins(settings).items():
         say(f"  twin         {name}: {what}")
+    if settings.console.enabled and settings.pattern != "direct":
+        say(f"  console      {settings.gateway.public_url}/console  (for the role operator)")
     if is_embedded(settings) and ready["users"]:
         say(f"  a token      doorward token --user {ready['users'][0]['username']} --data {Places(settings).root}")
 

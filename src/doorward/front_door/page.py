@@ -25,6 +25,8 @@ ASSETS = WEB / "assets"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 # Addresses of the page besides `/`, where it finds out by itself what is to be shown. They hold no data.
 PLACES = ("/c/{session_id}", "/console", "/console/{part}", "/console/{part}/{item}")
+# The filters of the console's views, which the page reads.
+_VIEW_FIELDS = ("user", "door", "verdict", "code", "session_id", "since", "until", "console", "window", "near")
 # What an issuer sends back to `/` in the pattern `direct`; the page reads it, the server does not.
 _ANSWER_FIELDS = ("code", "state", "iss", "error", "error_description", "session_state", "scope")
 
@@ -72,7 +74,7 @@ def page_routes(config: PageConfig) -> list[Route]:
     ]
     return [
         _route("/", index, query=_ANSWER_FIELDS),
-        *(_route(place, index) for place in PLACES),
+        *(_route(place, index, query=_VIEW_FIELDS if place.startswith("/console") else ()) for place in PLACES),
         *assets,
         Route(
             method="GET",

@@ -34,7 +34,7 @@ STORY_PAGES = 10
 NEAR = 3600.0  # seconds around a request in which its entries are looked for
 LINKS = 2000  # that are verified in one step: some milliseconds
 REST = 0.02  # seconds between two steps, which leave the processor to the doors
-ROUND = 60.0  # seconds between two looks for new links
+ROUND = 10.0  # seconds between two looks for new links
 
 _START = ChainPlace(0, GENESIS)
 
