@@ -4,14 +4,23 @@ Blocking, on the runtime's socket, with the handle of the present invocation; fr
 A runtime that does not answer lets the call go: a breaker guards time, not money.
 """
 
+import asyncio
+import contextvars
 import http.client
+import os
 import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 
 from doorward.runtime.wire import INVOCATION_HEADER, MODEL, ModelPermit, ModelReport
 from doorward.runtime.worker.adapter import present
+
+T = TypeVar("T")
 
 _HOST = "runtime"
 _SECONDS = 2.0
@@ -27,6 +36,18 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_SECONDS)
         self.sock.connect(self._path)
+
+
+@cache
+def _threads(pid: int) -> ThreadPoolExecutor:  # noqa: ARG001  # a forked process has none of its parent's threads
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="doorward-breaker")
+
+
+async def beside(function: Callable[..., T], *arguments: object) -> T:
+    """Run what blocks for a moment in a thread that is ours: tools that never end can hold all those of the loop."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_threads(os.getpid()), partial(context.run, function, *arguments))
 
 
 class BreakerCall:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from doorward.runtime.wire import ModelLimits
-from doorward.runtime.worker.breaker_call import BreakerCall
+from doorward.runtime.worker.breaker_call import BreakerCall, beside
 from doorward.runtime.worker.model_trouble import (
     FAILED,
     GARBLED,
@@ -129,7 +129,7 @@ class _Call:
 
 
 async def _apause(call: _Call, error: Exception) -> None:
-    await asyncio.sleep(await asyncio.to_thread(call.pause, error))
+    await asyncio.sleep(await beside(call.pause, error))
 
 
 def _astream(original: Any, limits: ModelLimits, breaker: BreakerCall) -> Any:  # noqa: ANN401  # a method
@@ -140,7 +140,7 @@ def _astream(original: Any, limits: ModelLimits, breaker: BreakerCall) -> Any:  
             return
         call = _Call(limits, breaker)
         while True:
-            await asyncio.to_thread(call.admit)
+            await beside(call.admit)
             try:
                 async with aclosing(_released(call, original(self, *args, **kwargs))) as pieces:
                     async for piece in pieces:
@@ -165,11 +165,11 @@ async def _released(call: _Call, stream: AsyncIterator[Any]) -> AsyncGenerator[A
             for one in call.release(piece):
                 yield one
             if call.untold:
-                await asyncio.to_thread(call.tell)
+                await beside(call.tell)
         for one in call.end():
             yield one
         if call.untold:
-            await asyncio.to_thread(call.tell)
+            await beside(call.tell)
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:
@@ -204,7 +204,7 @@ def _agenerate(original: Any, limits: ModelLimits, breaker: BreakerCall) -> Any:
     async def _agenerate(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         call = _Call(limits, breaker)
         while True:
-            await asyncio.to_thread(call.admit)
+            await beside(call.admit)
             token = _inside.set(True)
             try:
                 async with asyncio.timeout(call.patience):
@@ -214,7 +214,7 @@ def _agenerate(original: Any, limits: ModelLimits, breaker: BreakerCall) -> Any:
                 await _apause(call, error)
             else:
                 if call.untold:
-                    await asyncio.to_thread(call.tell)
+                    await beside(call.tell)
                 return result
             finally:
                 _inside.reset(token)
