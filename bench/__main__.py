@@ -6,7 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import machine, row_front_door, row_pages, row_peers, row_resume, row_size, row_streams, row_turns
+from bench import (
+    machine,
+    row_front_door,
+    row_pages,
+    row_peers,
+    row_resume,
+    row_sessions,
+    row_size,
+    row_streams,
+    row_turns,
+)
 from bench.load import CLIENT
 from bench.plan import FULL, QUICK, Plan
 from bench.report import Row, markdown
@@ -16,6 +26,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "turns": row_turns.rows,
     "streams": row_streams.rows,
     "resume": row_resume.rows,
+    "sessions": row_sessions.rows,
     "pages": row_pages.rows,
     "size": row_size.rows,
     "peers": row_peers.rows,

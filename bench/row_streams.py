@@ -40,8 +40,8 @@ def _first_event(plan: Plan) -> Row:
     count = max(100, plan.requests // 10)
     with house("stream") as ours, bare() as floor:
         sides: list[Callable[[], float]] = [
-            lambda: asyncio.run(_first(_of(ours, 3), count)),
-            lambda: asyncio.run(_first(_bare(floor.url, 3), count)),
+            lambda: asyncio.run(first_pieces(_of(ours, 3), count)),
+            lambda: asyncio.run(first_pieces(_bare(floor.url, 3), count)),
         ]
         samples = alternate(plan.rounds, sides)
     own, bare_time = map(median, samples)
@@ -64,8 +64,8 @@ def _bare(url: str, pieces: int) -> Target:
     return Target(url, b'{"message":"%d"}' % pieces, _ACCEPT)
 
 
-async def _first(target: Target, count: int) -> float:
-    """Median milliseconds from the request to the first piece of text."""
+async def first_pieces(target: Target, count: int, *, pause: float = 0.0) -> float:
+    """Median milliseconds from the request to the first piece of text; `pause` seconds between two requests."""
     took = []
     async with connected(target) as streams:
         for _ in range(count):
@@ -75,6 +75,8 @@ async def _first(target: Target, count: int) -> float:
                     seen = time.perf_counter() - begun
                 last = piece
             took.append(seen)
+            if pause:
+                await asyncio.sleep(pause)
     return median(took) * 1e3
 
 

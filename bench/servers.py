@@ -23,7 +23,12 @@ PEERS = ROOT / ".bench"
 UNBOUND = {
     f"DOORWARD_FRONT_DOOR_{name}": "1000000000"
     for name in ("ADDRESS_REQUESTS", "USER_REQUESTS", "CONCURRENT_TURNS", "WAITING_REQUESTS", "OPEN_STREAMS")
-} | {"DOORWARD_CHAT_NAMES": "first-message", "DOORWARD_TELEMETRY_LOG_LEVEL": "warning"}
+} | {
+    "DOORWARD_CHAT_NAMES": "first-message",
+    "DOORWARD_TELEMETRY_LOG_LEVEL": "warning",
+    # What is measured is the house; what a process for each session adds has rows of its own.
+    "DOORWARD_AGENT_ISOLATION": "shared",
+}
 
 
 class Measured(Struct, frozen=True):

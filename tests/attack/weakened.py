@@ -60,7 +60,12 @@ class World:
         load_or_create_turn_key(places.keys)
         self.gateway: GatewayStores = open_gateway(places.gateway_store)
         self.runtime: RuntimeStores = open_runtime(places.runtime_store)
-        self.host = RuntimeHost(self.settings.agent, checkpoints=self.runtime.checkpoints, environment={})
+        self.host = RuntimeHost(
+            self.settings.agent,
+            checkpoints=self.runtime.checkpoints,
+            stopped=self.runtime.stopped_agents,
+            environment={},
+        )
         self.users: list[dict[str, Any]] = []
         self.http: aiohttp.ClientSession
 

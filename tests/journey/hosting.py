@@ -88,7 +88,10 @@ async def hosted(
     settings = {"isolation": "shared"} | settings
     stores = open_runtime(folder / "runtime.db")
     host = RuntimeHost(
-        AgentSettings(file=str(agent), **settings), checkpoints=stores.checkpoints, environment=environment
+        AgentSettings(file=str(agent), **settings),
+        checkpoints=stores.checkpoints,
+        stopped=stores.stopped_agents,
+        environment=environment,
     )
     try:
         await host.start()

@@ -37,7 +37,7 @@ from doorward.http.request import ClientGone, Request
 from doorward.http.response import Response
 from doorward.model.settings import AgentSettings
 from doorward.model.verdicts import Allow, Deny
-from doorward.ports.agent import ReplayStore, Runtime
+from doorward.ports.agent import Operations, ReplayStore, Runtime
 from doorward.ports.clock import Clock
 from doorward.ports.identity import TokenVerifier, TurnTokens
 from doorward.ports.ledger import Ledger
@@ -51,11 +51,13 @@ _STRANGERS_WINDOW = 60.0
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What both kinds of agent door are made of. `agents` are the names that the runtime hosts."""
+    """What both kinds of agent door are made of. `agents` are the names that the runtime hosts. Without `operations`
+    nobody can operate it."""
 
     settings: AgentSettings
     agents: frozenset[str]
     runtime: Runtime
+    operations: Operations | None = None
     ledger: Ledger
     turn_tokens: TurnTokens
     clock: Clock
@@ -125,7 +127,9 @@ class AgentDoor:
         self._clock = parts.clock
         self._runtime = parts.runtime
         self._strangers = RateLimiter(_STRANGERS, _STRANGERS_WINDOW)
-        self._hand_over = HandOver(parts.runtime, max_response_bytes=parts.settings.max_response_bytes)
+        self._hand_over = HandOver(
+            parts.runtime, parts.operations, max_response_bytes=parts.settings.max_response_bytes
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator
 import structlog
 
 from doorward.agent_door.answers import denial_of, json_answer, refusal, stream_headers
-from doorward.agent_door.visit import FORGET, KEEP, Operation, Visit
+from doorward.agent_door.operating import operate
+from doorward.agent_door.visit import FOR_OPERATORS, FORGET, KEEP, Operation, Visit
 from doorward.errors import AgentFailed, DoorwardError
 from doorward.http.asgi import Send
 from doorward.http.request import ClientGone, Request
 from doorward.http.response import Response
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal, User
-from doorward.ports.agent import Runtime
+from doorward.ports.agent import Operations, Runtime
 from doorward.telemetry import traces
 
 _log = structlog.get_logger()
@@ -30,8 +31,9 @@ class HandOver:
     """Serves what the checks have allowed. A client that goes away hangs up on the runtime, which ends the run unless
     it was asked to keep it."""
 
-    def __init__(self, runtime: Runtime, *, max_response_bytes: int) -> None:
+    def __init__(self, runtime: Runtime, operations: Operations | None, *, max_response_bytes: int) -> None:
         self._runtime = runtime
+        self._operations = operations
         self._max_response_bytes = max_response_bytes
 
     async def serve(self, visit: Visit, send: Send) -> None:
@@ -51,6 +53,9 @@ class HandOver:
 
     async def _serve(self, visit: Visit, send: Send) -> None:
         try:
+            if visit.operation in FOR_OPERATORS and self._operations is not None:
+                await send_whole(send, json_answer(visit, await operate(self._operations, visit)))
+                return
             if visit.operation is Operation.STOP:
                 await self._runtime.stop(visit.agent, _caller(visit), visit.session_id)
                 if visit.header(FORGET) == "true":

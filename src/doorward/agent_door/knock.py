@@ -74,10 +74,11 @@ _BY_STATUS = {
 _BY_CODE = {
     "agent_timeout": _Meaning(AgentTimeout, "The agent did not answer in time."),
     "agent_unreachable": _Meaning(AgentUnreachable, "The agent could not be reached."),
+    "agent_stopped": _Meaning(AgentUnreachable, "The agent was stopped by an operator.", "agent_stopped"),
 }
 
 
-class _Sending(Struct, frozen=True):
+class Sending(Struct, frozen=True):
     """One request, before it is signed. `unsigned` headers may change on the way."""
 
     path: str
@@ -128,13 +129,13 @@ class Knock:
             headers.append((REQUEST_ID, call.request_id))
         traceparent = call.traceparent or traces.traceparent()
         unsigned = [] if traceparent is None else [("traceparent", traceparent)]
-        path = self._path_of(call.agent, "invocations")
-        response = await self._send(_Sending(path, headers, unsigned, call.payload, call.bearer))
+        path = self.path_of(call.agent, "invocations")
+        response = await self.send(Sending(path, headers, unsigned, call.payload, call.bearer))
         return await _reply(response, call.session_id)
 
     async def resume(self, agent: str, session_id: str, *, user_id: str, turn_token: Secret) -> AgentReply:
         headers = [("content-type", "application/json"), (SESSION_ID, session_id), *_for_user(user_id, turn_token)]
-        response = await self._send(_Sending(self._path_of(agent, "resumeinvocation"), headers, [], b"{}"))
+        response = await self.send(Sending(self.path_of(agent, "resumeinvocation"), headers, [], b"{}"))
         if response.status == 404:  # also of a data plane that has no such operation: AgentCore's own
             response.hang_up()
             raise NotFound("Nothing is left of this turn's answer.", code="turn_not_kept")
@@ -151,18 +152,20 @@ class Knock:
     async def _stop(self, agent: str, session_id: str, more: list[tuple[str, str]]) -> None:
         headers = [("content-type", "application/json"), (SESSION_ID, session_id), *more]
         body = msgspec.json.encode({"clientToken": str(uuid.uuid4())})
-        response = await self._send(_Sending(self._path_of(agent, "stopruntimesession"), headers, [], body))
+        response = await self.send(Sending(self.path_of(agent, "stopruntimesession"), headers, [], body))
         if response.status != 200:
-            await _raise_refusal(response)
+            await raise_refusal(response)
         await response.up_to(_MAX_ERROR_BYTES)
 
-    def _path_of(self, agent: str, operation: str) -> str:
+    def path_of(self, agent: str, operation: str) -> str:
+        """The path of an operation on an agent (its ARN)."""
         key = (agent, operation)
         if key not in self._paths:
             self._paths[key] = f"{self._path}/runtimes/{quote(agent, safe='')}/{operation}"
         return self._paths[key]
 
-    async def _send(self, sending: _Sending) -> Answer:
+    async def send(self, sending: Sending) -> Answer:
+        """Sign it and send it. Raises `AgentUnreachable` and `AgentTimeout`; a refusal is an answer."""
         query = f"qualifier={_QUALIFIER}"
         headers = [*self._proof(sending, query), *sending.unsigned]
         try:
@@ -176,7 +179,7 @@ class Knock:
             _log.warning("agent_door_unreachable", error=type(error).__name__)
             raise AgentUnreachable("The agent door cannot be reached.") from None
 
-    def _proof(self, sending: _Sending, query: str) -> list[tuple[str, str]]:
+    def _proof(self, sending: Sending, query: str) -> list[tuple[str, str]]:
         """The headers with the credential: the user's token where the pattern says so, else a signature."""
         if sending.bearer is not None:
             bearer = ("authorization", f"Bearer {sending.bearer.reveal()}")
@@ -239,7 +242,7 @@ class _Chunks(AsyncIterator[bytes]):
 
 async def _reply(response: Answer, session_id: str) -> AgentReply:
     if response.status != 200:
-        await _raise_refusal(response)
+        await raise_refusal(response)
     return AgentReply(
         status=response.status,
         content_type=response.headers.get("content-type", "application/octet-stream"),
@@ -248,7 +251,8 @@ async def _reply(response: Answer, session_id: str) -> AgentReply:
     )
 
 
-async def _raise_refusal(response: Answer) -> NoReturn:
+async def raise_refusal(response: Answer) -> NoReturn:
+    """The port's error for an answer other than 200."""
     problem = _Problem()
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         problem = msgspec.json.decode(await response.up_to(_MAX_ERROR_BYTES), type=_Problem)

@@ -25,8 +25,16 @@ class Operation(Enum):
     INVOKE = "InvokeAgentRuntime"
     STOP = "StopRuntimeSession"
     RESUME = "ResumeInvocation"  # ours: AgentCore has no way back into an answer
+    STATE = "ListSessions"
+    END = "EndSession"
+    STOP_AGENT = "StopAgent"
+    ALLOW_AGENT = "AllowAgent"
     PING = "Ping"
     PREFLIGHT = "Preflight"
+
+
+# Ours, for those who run the house; AgentCore has a control plane for them.
+FOR_OPERATORS = frozenset({Operation.STATE, Operation.END, Operation.STOP_AGENT, Operation.ALLOW_AGENT})
 
 
 class Visit:

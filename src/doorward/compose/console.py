@@ -18,10 +18,12 @@ from doorward.front_door.api.operator.house import house_routes
 from doorward.front_door.api.operator.ledger import ledger_routes
 from doorward.front_door.api.operator.ledger_export import export_routes
 from doorward.front_door.api.operator.metrics import metrics_routes
+from doorward.front_door.api.operator.sessions import session_routes
 from doorward.front_door.api.operator.turns import running_turn_routes
 from doorward.front_door.api.operator.users import user_routes
 from doorward.http.routes import Route
 from doorward.model.console import LedgerFilter, Remark, SettingInForce
+from doorward.ports.agent import Operations
 from doorward.ports.operator import LedgerReader, RunningTurns
 from doorward.services.operator.ledger import LedgerService
 from doorward.services.operator.metrics import MetricsService
@@ -57,7 +59,7 @@ class Console:
         self._view = _View(loaded, reader)
         self._tasks: list[asyncio.Task[None]] = []
 
-    def routes(self, turns: RunningTurns | None) -> list[Route]:
+    def routes(self, turns: RunningTurns | None, operations: Operations | None) -> list[Route]:
         """Every route of operators."""
         return [
             *metrics_routes(self._metrics),
@@ -65,6 +67,7 @@ class Console:
             *export_routes(self._ledger),
             *user_routes(self._users, self._issuer),
             *running_turn_routes(turns),
+            *session_routes(operations),
             *house_routes(self._view),
         ]
 

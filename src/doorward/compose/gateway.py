@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from doorward import __version__
 from doorward.agent_door.knock import Knock
+from doorward.agent_door.operator_knock import OperatorKnock
 from doorward.compose.console import Console
 from doorward.compose.first_users import first_users
-from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, arn, deployment
+from doorward.compose.house import CHAT_WORKLOAD, OPERATOR_WORKLOAD, PRICES, TITLES_AGENT, Places, arn, deployment
 from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
 from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
@@ -101,6 +102,7 @@ class GatewayHouse:
         self.who: Issuing = issuing(settings, stores, http)
         self._sessions: BrowserSessions = browser_sessions(settings, stores, self.who, http)
         self._knock = Knock(settings.agent.url, settings.agent, credentials=_credentials(settings), clock=time.time)
+        self._operating = _operating(settings)
         self._chat: ChatService | None = None
         self._forgetting: Forgetting | None = None
         prices = load_prices(PRICES)
@@ -181,6 +183,8 @@ class GatewayHouse:
         if self._forgetting is not None:
             await self._forgetting.close()
         await self._knock.close()
+        if self._operating is not None:
+            await self._operating.close()
         await self._meter.close()
         await self.who.close()
 
@@ -249,7 +253,11 @@ class GatewayHouse:
 
     def _console_routes(self) -> list[Route]:
         """After the pattern's, which make the chat."""
-        return [] if self._console is None else self._console.routes(self._chat)
+        return [] if self._console is None else self._console.routes(self._chat, self._operations())
+
+    def _operations(self) -> OperatorKnock | None:
+        knock, settings = self._operating, self._settings
+        return None if knock is None else OperatorKnock(knock, arn(settings, settings.agent.name))
 
     def _session_routes(self) -> list[Route]:
         return [*self._sessions.routes(), *me_routes(self._settings.pattern, self._settings.agent.model)]
@@ -314,6 +322,15 @@ class GatewayHouse:
 def _has_console(settings: Settings) -> bool:
     """In `direct` nobody has a session here, and the page holds its token itself: no place for an operator's."""
     return settings.console.enabled and settings.pattern != "direct"
+
+
+def _operating(settings: Settings) -> Knock | None:
+    """The operators' own way to the agent door, where workloads knock there with keys."""
+    if settings.pattern in ("direct", "front-door") or settings.agent.arn or not _has_console(settings):
+        return None
+    key = load_or_create_workload(Places(settings).keys, OPERATOR_WORKLOAD)
+    credentials = Credentials(key.access_key_id, key.secret_access_key)
+    return Knock(settings.agent.url, settings.agent, credentials=credentials, clock=time.time)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

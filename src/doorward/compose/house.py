@@ -11,6 +11,7 @@ PROGRAM_CLIENT = "doorward-cli"
 PROGRAM_REDIRECT = "http://127.0.0.1:8484/callback"
 BROWSER_CLIENT = "doorward-browser"
 CHAT_WORKLOAD = "chat"
+OPERATOR_WORKLOAD = "operator"
 PRICES = Path(__file__).parents[1] / "model" / "prices.toml"
 
 

@@ -7,7 +7,7 @@ import aiohttp
 
 from doorward.agent_door.checks.signature import WorkloadKey
 from doorward.agent_door.guard import AgentDoor, Parts, user_door, workload_door
-from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, deployment
+from doorward.compose.house import CHAT_WORKLOAD, OPERATOR_WORKLOAD, PRICES, TITLES_AGENT, Places, deployment
 from doorward.compose.issuing import issuer_keys, user_tokens
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say, Stop
@@ -20,7 +20,7 @@ from doorward.identity.keys_source import HttpKeySource
 from doorward.identity.turn_tokens import SignedTurnTokens, TurnTokenReader
 from doorward.model.principals import Workload
 from doorward.model.settings import Settings
-from doorward.ports.agent import ReplayStore, Runtime
+from doorward.ports.agent import Operations, ReplayStore, Runtime
 from doorward.ports.identity import TurnTokens
 from doorward.runtime.host import RuntimeHost
 from doorward.services.budget import Budget, Prices, Pricing, budget_of, load_prices, workload_budget_of
@@ -39,6 +39,7 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
     host = RuntimeHost(
         settings.agent,
         checkpoints=stores.checkpoints,
+        stopped=stores.stopped_agents,
         environment=environment_of(settings.agent.pass_environment),
         hidden=(str(Places(settings).root.resolve()),),
     )
@@ -52,7 +53,7 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
         await stores.budgets.settle_lost()
         await host.start()
         runtime = MeteredRuntime(host, meter, caps, max_answer_bytes=settings.agent.max_response_bytes)
-        door = _door(settings, stores, runtime, keys)
+        door = _door(settings, stores, (runtime, host.operations), keys)
         served = (
             Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
             Served(operator_app, listeners["operator"], strict_protocol()),
@@ -79,11 +80,15 @@ def _budget(settings: Settings, prices: Prices) -> Budget | None:
     return make(settings.budget, prices, settings.agent.model)
 
 
-def _door(settings: Settings, stores: RuntimeStores, host: Runtime, keys: HttpKeySource) -> AgentDoor:
+def _door(
+    settings: Settings, stores: RuntimeStores, host: tuple[Runtime, Operations], keys: HttpKeySource
+) -> AgentDoor:
+    runtime, operations = host
     parts = Parts(
         settings=settings.agent,
         agents=frozenset({settings.agent.name, TITLES_AGENT}),
-        runtime=host,
+        runtime=runtime,
+        operations=operations,
         ledger=stores.ledger,
         turn_tokens=_turn_tokens(settings),
         clock=time.time,
@@ -103,8 +108,10 @@ def _for_workloads(settings: Settings, parts: Parts, replay: ReplayStore) -> Age
 
 
 def _workloads(settings: Settings) -> Iterable[WorkloadKey]:
-    """The chat service's generated key, and the configured ones. Two grants each: which agents, and for users."""
+    """The generated keys of the chat service and of the operators' desk, and the configured ones. Three grants: which
+    agents, for users, and to operate."""
     yield _chat_workload(settings)
+    yield _operator_workload(settings)
     yield from _configured(settings)
 
 
@@ -117,6 +124,13 @@ def _chat_workload(settings: Settings) -> WorkloadKey:
     )
 
 
+def _operator_workload(settings: Settings) -> WorkloadKey:
+    key = load_or_create_workload(Places(settings).keys, OPERATOR_WORKLOAD)
+    return WorkloadKey(
+        Workload(key_id=key.access_key_id, name=OPERATOR_WORKLOAD, may_operate=True), key.secret_access_key
+    )
+
+
 def _configured(settings: Settings) -> Iterator[WorkloadKey]:
     for item in settings.workloads:
         workload = Workload(
@@ -124,6 +138,7 @@ def _configured(settings: Settings) -> Iterator[WorkloadKey]:
             name=item.name,
             may_invoke=frozenset(item.may_invoke),
             may_act_for_users=item.may_act_for_users,
+            may_operate=item.may_operate,
         )
         yield WorkloadKey(workload, item.secret_access_key)
 

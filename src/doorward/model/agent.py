@@ -55,6 +55,20 @@ class LiveSession(Struct, frozen=True, kw_only=True):
     turn_id: str = ""
 
 
+class AgentState(Struct, frozen=True, kw_only=True):
+    """An agent of the runtime; `stopped_at` (seconds since 1970) when an operator has stopped it."""
+
+    name: str
+    stopped_at: float | None = None
+
+
+class RuntimeState(Struct, frozen=True, kw_only=True):
+    """What runs in the runtime: its agents, and the sessions of all users."""
+
+    agents: list[AgentState]
+    sessions: list[LiveSession]
+
+
 class AgentReply(Struct, frozen=True, kw_only=True):
     """The answer's head and its body as chunks of bytes, as they arrive. Close `chunks` to hang up."""
 

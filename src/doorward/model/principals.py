@@ -36,13 +36,15 @@ class User(Struct, frozen=True, kw_only=True):
 class Workload(Struct, frozen=True, kw_only=True):
     """One of our own services, known by the id of its access key (never by the secret).
 
-    `may_invoke` holds the names of the agents it may run; `may_act_for_users` is the separate grant to name a user.
+    `may_invoke` holds the names of the agents it may run; `may_act_for_users` is the separate grant to name a user, and
+    `may_operate` the one to see and end sessions and to stop agents.
     """
 
     key_id: str
     name: str
     may_invoke: frozenset[str] = frozenset()
     may_act_for_users: bool = False
+    may_operate: bool = False
 
 
 class TurnIdentity(Struct, frozen=True, kw_only=True):

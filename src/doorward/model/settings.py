@@ -134,6 +134,7 @@ class WorkloadSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields
     secret_access_key: Annotated[Secret, note("Its secret key.")]
     may_invoke: Annotated[tuple[str, ...], note("Names of the agents it may run, exactly.")] = ()
     may_act_for_users: Annotated[bool, note("Whether it may name the user that it acts for.")] = False
+    may_operate: Annotated[bool, note("Whether it may see and end sessions, and stop and allow agents.")] = False
 
 
 class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

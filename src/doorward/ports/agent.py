@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.agent import AgentCall, AgentReply, RuntimeState
 from doorward.model.principals import Principal
 from doorward.model.secret import Secret
 
@@ -60,6 +60,47 @@ class Runtime(Protocol):
 
     async def ready(self) -> bool:
         """Whether agents can be run at this moment."""
+        ...
+
+
+class Operations(Protocol):
+    """What an operator does at the runtime, or at its door from afar. Fails closed: what could not be done is an error.
+
+    `doorward.agent_door.operator_knock` speaks it over HTTP.
+    """
+
+    async def state(self) -> RuntimeState:
+        """The agents, and the sessions of all users, the oldest first."""
+        ...
+
+    async def end_session(self, owner: str, session_id: str) -> bool:
+        """End what runs in that owner's session, and its process with all that it started. False when there was
+        nothing. What is kept of the session stays: its next turn goes on with it."""
+        ...
+
+    async def stop_agent(self, name: str) -> None:
+        """The kill switch (AP-ROG-01): durable before anything else, then everything of the agent is ended, and no call
+        reaches it until `allow_agent`, also over a restart. `NotFound` (``agent_unknown``)."""
+        ...
+
+    async def allow_agent(self, name: str) -> None:
+        """Let it run again. `NotFound` (``agent_unknown``), `ConfigurationError` when it cannot be loaded any more."""
+        ...
+
+
+class StoppedAgents(Protocol):
+    """Agents that an operator has stopped. Fails closed: whoever cannot read it runs nothing."""
+
+    async def all(self) -> dict[str, float]:
+        """Their names, and since when."""
+        ...
+
+    async def add(self, name: str, *, at: float) -> None:
+        """Stopped from now on, durably; one that is stopped stays as it is."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Not stopped any more."""
         ...
 
 

@@ -8,27 +8,33 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import structlog
 from msgspec.structs import replace
 
 from doorward.errors import NotFound
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.principals import Principal
 from doorward.model.settings import AgentSettings
-from doorward.ports.agent import CheckpointStore
+from doorward.ports.agent import CheckpointStore, StoppedAgents
 from doorward.runtime.agent_file import agent_file, agent_secrets
 from doorward.runtime.breaker import BreakerOptions, ModelBreaker
 from doorward.runtime.exchange import NotSent, WorkerChunks, aborted, headers_for, post, refuse_failure, reply
 from doorward.runtime.isolation import workers_for
 from doorward.runtime.kept import KeptRuns
+from doorward.runtime.operations import RuntimeOperations
 from doorward.runtime.process import WorkerPlan
 from doorward.runtime.sessions import Invocation, Invocations, SessionKey, owner_of, turn_of
 from doorward.runtime.state import StateApp, StateService
+from doorward.runtime.switch import Switch
 from doorward.runtime.wire import INVOCATIONS, TITLES, TITLES_AGENT
 from doorward.runtime.workers import Lease, Workers
 from doorward.telemetry.metrics import AGENT_RUNS
+
+log = structlog.get_logger()
 
 # Our own services give up on a silent agent first, and know why.
 STALL_GRACE = 5.0
@@ -38,7 +44,7 @@ class RuntimeHost:
     """Hosts the configured agent and the built-in `titles` agent. Fails closed.
 
     `environment` is where the variables named by ``agent.pass_environment`` are taken from, `hidden` are paths that no
-    session may read. `start` raises
+    session may read, `stopped` remembers what operators stopped; `operations` is their side of it. `start` raises
     `ConfigurationError` with file, line and message when the agent cannot be loaded.
     """
 
@@ -47,6 +53,7 @@ class RuntimeHost:
         settings: AgentSettings,
         *,
         checkpoints: CheckpointStore,
+        stopped: StoppedAgents,
         environment: Mapping[str, str],
         hidden: Sequence[str] = (),
     ) -> None:
@@ -62,6 +69,8 @@ class RuntimeHost:
         self._folder: Path | None = None
         self._state: StateService | None = None
         self._workers: Workers | None = None
+        self._switch = Switch(stopped, time.time)
+        self.operations = RuntimeOperations(settings.name, self._invocations, self._switch, lambda: self._workers)
 
     async def start(self) -> None:
         """Start the state service and the worker; ready when it answers ``GET /ping``."""
@@ -84,8 +93,12 @@ class RuntimeHost:
         )
         try:
             self._workers = workers_for(plan, (*self._hidden, *agent_secrets(self._file.path)))
+            await self._switch.load()
             await self._state.start()
-            await self._workers.start()
+            if self._switch.since(self._settings.name) is None:
+                await self._workers.start()
+            else:
+                log.warning("agent_is_stopped", agent=self._settings.name)
         except BaseException:
             await self.close()
             raise
@@ -110,7 +123,9 @@ class RuntimeHost:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def ready(self) -> bool:
-        """Whether a call would be served."""
+        """Whether a call would be served; so it is, with a refusal, by one that an operator has stopped."""
+        if self._switch.since(self._settings.name) is not None:
+            return True
         return self._workers is not None and await self._workers.ready()
 
     @property
@@ -122,6 +137,7 @@ class RuntimeHost:
         path = self._paths.get(agent)
         if path is None or self._workers is None:
             raise NotFound(f"There is no agent {agent}.", code="agent_unknown")
+        self._switch.check(self._settings.name)
         key = SessionKey(owner_of(caller), agent, call.session_id)
         if not (call.keep and turn_of(caller)):
             return await self._begin(path, key, (caller, call))

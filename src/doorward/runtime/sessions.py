@@ -7,6 +7,7 @@ long as its invocation runs.
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -61,6 +62,7 @@ class Invocation:
         self.key = key
         self.turn_id = turn_id
         self.handle = secrets.token_urlsafe(32)
+        self.began_at = time.time()
         self.silence: float | None = None
         self.aborted = ""
         self.hang_up: Callable[[], None] | None = None

@@ -1,8 +1,8 @@
-"""Whether this caller may invoke this agent: exact names, no patterns."""
+"""Whether this caller may invoke this agent, or operate it: exact names, no patterns."""
 
 from collections.abc import Iterable
 
-from doorward.agent_door.visit import Visit
+from doorward.agent_door.visit import FOR_OPERATORS, Visit
 from doorward.model.principals import Workload
 from doorward.model.verdicts import Deny, Verdict
 
@@ -10,7 +10,8 @@ from doorward.model.verdicts import Deny, Verdict
 class MayInvoke:
     """A workload needs the agent's name among its grants; users may invoke the agents in `for_users`.
 
-    `agents` are the names that are hosted. That an agent does not exist is told only to who may invoke it.
+    `agents` are the names that are hosted. That an agent does not exist is told only to who may invoke it. To operate
+    is a grant of its own: who may invoke an agent may not stop it, and who may stop it may not invoke it.
     """
 
     def __init__(self, agents: Iterable[str], *, for_users: Iterable[str] = ()) -> None:
@@ -19,6 +20,10 @@ class MayInvoke:
 
     async def check(self, visit: Visit) -> Verdict | None:
         caller = visit.principal
+        if visit.operation in FOR_OPERATORS:
+            if not (isinstance(caller, Workload) and caller.may_operate):
+                return Deny(code="operate_denied", detail="Not authorized to operate this runtime.")
+            return None
         granted = caller.may_invoke if isinstance(caller, Workload) else self._for_users
         if not visit.agent or visit.agent not in granted:
             return Deny(code="invoke_denied", detail="Not authorized to invoke this agent.")

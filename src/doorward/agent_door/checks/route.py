@@ -10,6 +10,10 @@ _OPERATIONS = {
     "invocations": Operation.INVOKE,
     "stopruntimesession": Operation.STOP,
     "resumeinvocation": Operation.RESUME,
+    "listsessions": Operation.STATE,
+    "endsession": Operation.END,
+    "stopagent": Operation.STOP_AGENT,
+    "allowagent": Operation.ALLOW_AGENT,
 }
 _QUALIFIER = "DEFAULT"
 _REMEMBERED = 256
@@ -17,8 +21,8 @@ _REMEMBERED = 256
 
 class Route:
     """Bedrock AgentCore's data plane: ``POST /runtimes/{arn}/invocations?qualifier=DEFAULT``, the same with an id and
-    ``accountId``, ``.../stopruntimesession``; ``.../resumeinvocation``, which reads the answer of a turn's call again;
-    and ``GET /ping`` for health checks.
+    ``accountId``, ``.../stopruntimesession``; of our own ``.../resumeinvocation``, which reads the answer of a turn's
+    call again, and the four of operators; and ``GET /ping`` for health checks.
 
     An ARN of another house is not told apart from an agent that this caller may not invoke: `visit.agent` stays empty.
     """

@@ -3,7 +3,7 @@
 import re
 import uuid
 
-from doorward.agent_door.visit import SESSION_ID, Operation, Visit
+from doorward.agent_door.visit import FOR_OPERATORS, SESSION_ID, Operation, Visit
 from doorward.model.verdicts import Deny, Verdict
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{32,99}")
@@ -13,6 +13,8 @@ class Session:
     """33-100 characters of ``[A-Za-z0-9-]``, the first alphanumeric. AgentCore makes a UUID when none is given."""
 
     async def check(self, visit: Visit) -> Verdict | None:
+        if visit.operation in FOR_OPERATORS:  # about sessions, in none
+            return None
         named = visit.request.headers.get(SESSION_ID)
         if named is None and visit.operation is Operation.INVOKE:
             visit.session_id = str(uuid.uuid4())

@@ -25,6 +25,7 @@ SENTENCES = {
     "agent_busy": "The agent is busy. Try again in a moment.",
     "agent_refused": "The agent's door refused the call.",
     "agent_timeout": "The agent did not answer in time.",
+    "agent_stopped": "The agent was stopped by those who run it.",
     "agent_unreachable": "The agent could not be reached.",
     "model_answer_too_large": "The model's answer was too large.",
     "model_failed": "The model reported an error.",
@@ -50,7 +51,7 @@ _MEANINGS: tuple[tuple[type[DoorwardError], str], ...] = (
     (StoreUnavailable, "store_unavailable"),
 )
 # Without a first byte of an answer, these mean that no agent ran.
-NEVER_RAN = frozenset({"agent_refused", "agent_busy", "agent_unreachable"})
+NEVER_RAN = frozenset({"agent_refused", "agent_busy", "agent_unreachable", "agent_stopped"})
 CAPPED = frozenset({"turn_cost_exceeded", "turn_steps_exceeded"})
 # There was no output, so the provider charges nothing beyond what was reported.
 UNCHARGED = frozenset({"model_unavailable"})
@@ -73,6 +74,7 @@ class Failure(Struct, frozen=True):
             "agent_timeout": AgentTimeout,
             "model_timeout": AgentTimeout,
             "agent_unreachable": AgentUnreachable,
+            "agent_stopped": AgentUnreachable,
             "turn_cancelled": Conflict,
             "turn_superseded": Conflict,
             "turn_stopped": Conflict,
@@ -86,7 +88,7 @@ def failure_of(error: DoorwardError) -> Failure:
     """What an error of the way to the agent, or of the store, means for the turn."""
     if isinstance(error, NotFound) and error.code == "turn_not_kept":
         return Failure("turn_interrupted")
-    if isinstance(error, AgentFailed) and error.code in FROM_AGENT:
+    if (isinstance(error, AgentFailed) and error.code in FROM_AGENT) or error.code == "agent_stopped":
         return Failure(error.code)
     return Failure(next((code for kind, code in _MEANINGS if isinstance(error, kind)), "agent_failed"))
 

@@ -26,6 +26,7 @@ from doorward.stores.sqlite.migrate import MIGRATIONS
 from doorward.stores.sqlite.read_only import ReadOnlyFile
 from doorward.stores.sqlite.replay import SqliteReplay
 from doorward.stores.sqlite.signed_out import SqliteSignedOut
+from doorward.stores.sqlite.stopped_agents import SqliteStoppedAgents
 from doorward.stores.sqlite.turns import SqliteTurns
 from doorward.stores.sqlite.usage import SqliteUsage
 
@@ -59,6 +60,7 @@ class RuntimeStores(Struct, frozen=True, kw_only=True):
     replay: SqliteReplay
     checkpoints: SqliteCheckpoints
     budgets: SqliteBudgets
+    stopped_agents: SqliteStoppedAgents
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
@@ -105,4 +107,5 @@ def open_runtime(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
         replay=SqliteReplay(database, clock),
         checkpoints=SqliteCheckpoints(database),
         budgets=SqliteBudgets(database),
+        stopped_agents=SqliteStoppedAgents(database),
     )

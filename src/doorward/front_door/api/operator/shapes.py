@@ -252,3 +252,31 @@ def open_turn_item(turn: OpenTurn) -> OpenTurnItem:
 
 def _time(seconds: float | None) -> str | None:
     return None if seconds is None else timestamp(seconds)
+
+
+class AgentItem(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent; `stopped_at` is null while it may run."""
+
+    name: str
+    stopped_at: Timestamp | None
+
+
+class SessionItem(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A session: whose it is (the user's key), the process it has (null: none of its own), and the turn that runs in it
+    (null: it idles)."""
+
+    owner: str
+    agent: str
+    session_id: str
+    process: int | None
+    started_at: Timestamp
+    idle_seconds: float
+    turn_id: str | None
+
+
+class RuntimeView(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What runs in the runtime: its agents, the first 1,000 sessions, and how many there are."""
+
+    agents: list[AgentItem]
+    sessions: list[SessionItem]
+    total: int
