@@ -240,7 +240,7 @@ def test_the_check_up_is_run_when_asked(operator: httpx2.Client) -> None:
 SECTIONS = {
     "Now": ("/console", ".chart canvas"),
     "Ledger": ("/console/ledger", ".entries tbody tr"),
-    "Turns": ("/console/turns", "main h2"),
+    "Running": ("/console/turns", "main h2"),
     "Users": ("/console/users", "table tbody tr"),
     "Settings": ("/console/settings", "table tbody tr"),
     "Doctor": ("/console/doctor", ".remarks li"),

@@ -19,6 +19,7 @@ export interface PageConfig {
   rehearsal: boolean;
   max_message_characters: number;
   on_busy: OnBusy;
+  console: boolean;
   direct: DirectConfig | null;
 }
 

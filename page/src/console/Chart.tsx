@@ -4,10 +4,9 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { charts as words } from "../strings-console";
+import { type Line, stacked as pile } from "./curves";
 import { clock } from "./format";
 import { watchTheme } from "./theme";
-
-export type Line = (number | null)[];
 
 export interface Curve {
   name: string;
@@ -65,7 +64,8 @@ function Plot({ title, at, curves, say, stacked }: Drawn) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const shape = curves.map((curve) => `${curve.name}${curve.color}${curve.dashed}`).join();
-  const data = [at, ...(stacked ? piled(curves) : curves.map((curve) => curve.values))] as uPlot.AlignedData;
+  const values = curves.map((curve) => curve.values);
+  const data = [at, ...(stacked ? pile(values) : values)] as uPlot.AlignedData;
   const newest = useRef(data);
   newest.current = data;
   useEffect(() => {
@@ -126,18 +126,6 @@ function options(element: HTMLElement, curves: Curve[], say: (value: number) => 
       })),
     ],
   };
-}
-
-// The highest first, so that each lies on top of what it contains.
-function piled(curves: Curve[]): Line[] {
-  const sums: number[] = [];
-  const lines = curves.map((curve) =>
-    curve.values.map((value, place) => {
-      sums[place] = (sums[place] ?? 0) + (value ?? 0);
-      return sums[place] ?? 0;
-    }),
-  );
-  return lines.reverse();
 }
 
 // Of what is piled up nothing may shine through, or its colour would be another than in the legend.

@@ -9,6 +9,7 @@ import { ledger, sections, turns as words } from "../strings-console";
 import { storyAddress } from "./EntryTable";
 import { length, short } from "./format";
 import { useLoaded } from "./loading";
+import { Sessions } from "./Sessions";
 import { Sure, Trouble, Waiting } from "./pieces";
 import type { OpenTurn } from "./wire";
 
@@ -69,6 +70,7 @@ export function Turns() {
           </tbody>
         </table>
       )}
+      <Sessions />
       {asked && (
         <Sure
           title={words.sure(asked.username)}

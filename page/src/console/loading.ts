@@ -9,6 +9,7 @@ import { problemOf } from "../state/problems";
 export interface Loaded<T> {
   data: T | null;
   problem: string;
+  code: string; // of that problem
   loading: boolean;
   reload: () => void;
 }
@@ -17,6 +18,7 @@ export interface Loaded<T> {
 export function useLoaded<T>(path: string | null, every = 0): Loaded<T> {
   const data = useSignal<T | null>(null);
   const problem = useSignal("");
+  const code = useSignal("");
   const loading = useSignal(false);
   const again = useSignal(0);
   useEffect(() => {
@@ -26,10 +28,12 @@ export function useLoaded<T>(path: string | null, every = 0): Loaded<T> {
       loading.value = true;
       try {
         data.value = await json<T>("GET", path, { signal: gone.signal });
-        problem.value = "";
+        problem.value = code.value = "";
       } catch (error) {
         if (isAbort(error)) return;
-        problem.value = problemOf(error).text("");
+        const found = problemOf(error);
+        code.value = found.code;
+        problem.value = found.text("");
       }
       loading.value = false;
     };
@@ -45,5 +49,13 @@ export function useLoaded<T>(path: string | null, every = 0): Loaded<T> {
       document.removeEventListener("visibilitychange", look);
     };
   }, [path, every, again.value]);
-  return { data: data.value, problem: problem.value, loading: loading.value, reload: () => void again.value++ };
+  return {
+    data: data.value,
+    problem: problem.value,
+    code: code.value,
+    loading: loading.value,
+    reload: () => {
+      again.value += 1;
+    },
+  };
 }

@@ -137,6 +137,27 @@ export interface OpenTurn {
   request_id: string;
 }
 
+export interface Agent {
+  name: string;
+  stopped_at: string | null;
+}
+
+export interface Session {
+  owner: string;
+  agent: string;
+  session_id: string;
+  process: number | null;
+  started_at: string;
+  idle_seconds: number;
+  turn_id: string | null;
+}
+
+export interface RuntimeView {
+  agents: Agent[];
+  sessions: Session[];
+  total: number;
+}
+
 export interface Setting {
   key: string;
   value: string;

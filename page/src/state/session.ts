@@ -16,7 +16,7 @@ export const me = signal<Me | null>(null);
 const loaded = signal<PageConfig | null>(null);
 
 export const hasHistory = computed(() => loaded.value?.pattern === "conversations");
-export const isOperator = computed(() => me.value?.roles.includes("operator") ?? false);
+export const isOperator = computed(() => Boolean(loaded.value?.console && me.value?.roles.includes("operator")));
 
 // The configuration. Nothing is shown before it is there.
 export function config(): PageConfig {

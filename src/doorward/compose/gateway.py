@@ -121,16 +121,19 @@ class GatewayHouse:
             _log.warning("issuer_does_not_answer", code=error.code)
             return None
 
-    def door(self, metadata: ProviderMetadata | None) -> FrontDoor:
-        """The front door with every route of this pattern."""
-        settings = self._settings
-        routes = [
+    def routes(self, metadata: ProviderMetadata | None) -> list[Route]:
+        """Every route of this pattern, but the document about them."""
+        return [
             *self.who.routes(),
             *self._pattern_routes(),
             *self._console_routes(),
             *page_routes(self._page(metadata)),
             *health_routes(self._checks()),
         ]
+
+    def door(self, metadata: ProviderMetadata | None) -> FrontDoor:
+        """The front door with these routes."""
+        settings, routes = self._settings, self.routes(metadata)
         document = Document(
             title="Doorward",
             version=__version__,
@@ -284,6 +287,7 @@ class GatewayHouse:
             rehearsal=settings.agent.model == "rehearsal",
             max_message_characters=settings.front_door.max_message_characters,
             on_busy=settings.chat.on_busy,
+            console=self._console is not None,
             direct=self._direct(metadata) if settings.pattern == "direct" else None,
         )
 

@@ -45,13 +45,15 @@ class DirectConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the page has to know before anybody is signed in. `direct` is set in the pattern `direct` alone."""
+    """What the page has to know before anybody is signed in. `direct` is set in the pattern `direct` alone; `console`
+    says whether there is one for operators."""
 
     pattern: Pattern
     model: str
     rehearsal: bool
     max_message_characters: int
     on_busy: OnBusy = "reject"
+    console: bool = False
     direct: DirectConfig | None = None
 
 

@@ -125,5 +125,6 @@ async def test_only_direct_says_where_the_agent_is() -> None:
         "rehearsal": True,
         "max_message_characters": 100,
         "on_busy": "reject",
+        "console": False,
         "direct": None,
     }
