@@ -74,6 +74,13 @@ class NotFound(DoorwardError):
     status = 404
 
 
+class TurnContinues(DoorwardError):
+    """The turn takes longer than this request may: it goes on, and its stream can be read on."""
+
+    code = "turn_continues"
+    status = 202
+
+
 class Conflict(DoorwardError):
     """The request clashes with the present state. `retry_after` (seconds) is there when waiting helps."""
 

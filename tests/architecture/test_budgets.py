@@ -19,6 +19,7 @@ LAZY_IMPORTS: dict[str, str] = {}
 BROAD_HANDLERS = {
     "front_door/answer.py": "the edge of the gateway process, when a stream fails half-way",
     "front_door/door.py": "the edge of the gateway process: nothing internal may leave",
+    "http/lambda_runtime.py": "the edge of a function's process: Lambda is told, and nothing internal may leave",
     "probe/runner.py": "one broken attack must not take the others with it",
     "runtime/worker/langgraph.py": "the agent's own code runs here",
     "runtime/worker/zygote.py": "a forked process must not go on as its parent",

@@ -1,6 +1,7 @@
 """What a check of the front door is, and what all checks are given."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -64,3 +65,6 @@ class Check(Protocol):
     """One question. None means: not mine. The constructor takes `Tools`; a check keeps nothing about a visit."""
 
     async def check(self, visit: Visit) -> Answer: ...
+
+
+MakeCheck = Callable[[Tools], Check]

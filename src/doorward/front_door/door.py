@@ -2,7 +2,7 @@
 runner; the first no wins, and when nobody says yes the answer is no."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -12,7 +12,7 @@ from doorward.front_door.address_limit import AddressLimit
 from doorward.front_door.answer import Answers
 from doorward.front_door.authenticate import Authenticate
 from doorward.front_door.body import Body
-from doorward.front_door.check import Check, Limits, Parts, Tools
+from doorward.front_door.check import Check, Limits, MakeCheck, Parts, Tools
 from doorward.front_door.cors import Cors, answer_preflight
 from doorward.front_door.csrf import Csrf
 from doorward.front_door.host import Host
@@ -58,9 +58,10 @@ _NOBODY_ALLOWED = Deny(code="forbidden", detail="No rule allows this.")
 
 
 class FrontDoor:
-    """An ASGI app. `routes` is the whole inventory: what is not in it does not exist."""
+    """An ASGI app. `routes` is the whole inventory: what is not in it does not exist. `checks` is the list; by default
+    `CHECKS`."""
 
-    def __init__(self, routes: Iterable[Route], parts: Parts) -> None:
+    def __init__(self, routes: Iterable[Route], parts: Parts, checks: Sequence[MakeCheck] = ()) -> None:
         tools = Tools(
             settings=parts.settings,
             public_url=parts.public_url,
@@ -70,7 +71,7 @@ class FrontDoor:
             clock=parts.clock,
             table=RouteTable(routes),
         )
-        self.checks: tuple[Check, ...] = tuple(check(tools) for check in CHECKS)
+        self.checks: tuple[Check, ...] = tuple(check(tools) for check in checks or CHECKS)
         self._recorder = Recorder(parts.ledger, parts.clock, parts.settings)
         self._answers = Answers(Origins(parts.settings, parts.public_url), parts.public_url)
         self._observers = parts.observers

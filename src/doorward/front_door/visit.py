@@ -1,6 +1,9 @@
 """A request on its way through the front door: what the checks have found out about it so far."""
 
+from typing import Any
+
 from doorward.http.asgi import Receive, Scope
+from doorward.http.lambda_events import CLAIMS
 from doorward.http.request import Request
 from doorward.http.routes import Match, Route
 from doorward.ports.limits import LimitState
@@ -10,10 +13,10 @@ class Visit(Request):
     """A `Request` that knows its route, the limits it used, and whether it is a CORS preflight.
 
     `route` stays None until the path check found one; `match` is what the table knows about the path. `cookie` is true
-    when a browser session, not a token, says who knocks.
+    when a browser session, not a token, says who knocks. `claims` are those that a gateway before a function verified.
     """
 
-    __slots__ = ("cookie", "limits", "match", "origin", "preflight", "route", "user_key")
+    __slots__ = ("claims", "cookie", "limits", "match", "origin", "preflight", "route", "user_key")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
@@ -22,6 +25,7 @@ class Visit(Request):
         self.origin: str | None = self.headers.get("origin")
         self.preflight = False
         self.cookie = False
+        self.claims: dict[str, Any] | None = scope.get(CLAIMS)
         self.user_key = ""
         self.limits: list[tuple[str, LimitState]] = []
 

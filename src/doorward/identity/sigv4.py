@@ -37,10 +37,13 @@ _NOBODY = Secret("nobody has this key")
 
 
 class Credentials(Struct, frozen=True):
-    """A workload's key: its public id and its secret."""
+    """A workload's key: its public id and its secret. `service` is the one that it signs for, as AWS names it; a key
+    that lives for some hours (of a role) comes with a `session_token`, which is sent along and signed."""
 
     key_id: str
     secret: Secret
+    service: str = SERVICE
+    session_token: Secret | None = None
 
 
 class Head(Struct, frozen=True):
@@ -69,24 +72,29 @@ class Claim(Struct, frozen=True):
 
 
 def sign(head: Head, body: bytes, credentials: Credentials, *, region: str, at: float) -> Headers:
-    """The two headers to add: ``x-amz-date`` and ``authorization``. `at` is in seconds since 1970.
+    """The headers to add: ``x-amz-date``, ``authorization`` and, with a session token, ``x-amz-security-token``. `at`
+    is in seconds since 1970.
 
     Every header given is signed, so it must be sent unchanged, and ``host`` must be among them. Leave out what may
     change on the way (``user-agent``, ``traceparent``). `InvalidInput` (``signature_input``) when the request cannot be
     signed without ambiguity.
     """
     timestamp = _timestamp(int(at))
-    values = _values([*head.headers, ("x-amz-date", timestamp)])
+    added = [("x-amz-date", timestamp)]
+    if credentials.session_token is not None:
+        added.append(("x-amz-security-token", credentials.session_token.reveal()))
+    values = _values([*head.headers, *added])
     if values is None or "host" not in values:
         raise InvalidInput("A signed request has one Host header and no header twice.", code="signature_input")
     names = sorted(values)
     canonical = _canonical(head, values, names)
     if canonical is None:
         raise InvalidInput("This request cannot be signed without ambiguity.", code="signature_input")
-    signature = _signature(canonical, hashlib.sha256(body).hexdigest(), (timestamp, region), credentials.secret)
-    credential = f"{credentials.key_id}/{timestamp[:8]}/{region}/{SERVICE}/aws4_request"
+    place = (timestamp, region, credentials.service)
+    signature = _signature(canonical, hashlib.sha256(body).hexdigest(), place, credentials.secret)
+    credential = f"{credentials.key_id}/{timestamp[:8]}/{region}/{credentials.service}/aws4_request"
     authorization = f"{ALGORITHM} Credential={credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
-    return (("x-amz-date", timestamp), ("authorization", authorization))
+    return (*added, ("authorization", authorization))
 
 
 def read_claim(head: Head, *, region: str, now: float, skew: float) -> Claim:
@@ -141,7 +149,7 @@ def prove(claim: Claim, body: bytes, secret_for: Callable[[str], Secret | None])
     if claim.payload_hash is not None and claim.payload_hash != payload_hash:
         raise _refused("signature_payload", "X-Amz-Content-SHA256 is not the hash of this body.")
     secret = secret_for(claim.key_id)
-    expected = _signature(claim.canonical, payload_hash, (claim.timestamp, claim.region), secret or _NOBODY)
+    expected = _signature(claim.canonical, payload_hash, (claim.timestamp, claim.region, SERVICE), secret or _NOBODY)
     # INVARIANT: compared in constant time, and an unknown key id gets the same answer as a wrong signature.
     if not hmac.compare_digest(expected, claim.signature) or secret is None:
         raise _refused("signature_invalid", "The signature does not match this request.")
@@ -221,19 +229,19 @@ def _canonical_query(query: str) -> str | None:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _signature(canonical: str, payload_hash: str, when_and_where: tuple[str, str], secret: Secret) -> str:
-    timestamp, region = when_and_where
+def _signature(canonical: str, payload_hash: str, when_and_where: tuple[str, str, str], secret: Secret) -> str:
+    timestamp, region, service = when_and_where
     date = timestamp[:8]
     hashed = hashlib.sha256(f"{canonical}{payload_hash}".encode()).hexdigest()
-    text = f"{ALGORITHM}\n{timestamp}\n{date}/{region}/{SERVICE}/aws4_request\n{hashed}"
-    return hmac.digest(_signing_key(secret.reveal(), date, region), text.encode(), "sha256").hex()
+    text = f"{ALGORITHM}\n{timestamp}\n{date}/{region}/{service}/aws4_request\n{hashed}"
+    return hmac.digest(_signing_key(secret.reveal(), date, region, service), text.encode(), "sha256").hex()
 
 
 @lru_cache(maxsize=256)
-def _signing_key(secret: str, date: str, region: str) -> bytes:
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     """The key of one day, which is the same for every request of that day."""
     key = f"AWS4{secret}".encode()
-    for part in (date, region, SERVICE, "aws4_request"):
+    for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 

@@ -64,7 +64,8 @@ class Chat(Protocol):
 
     async def answer(self, user: User, turn_id: str) -> Answer:
         """Wait for the end. Raises the turn's failure as `AgentFailed`, `AgentTimeout`, `AgentUnreachable` or
-        `Conflict` (``turn_cancelled``). Cancelling this call does not stop the turn."""
+        `Conflict` (``turn_cancelled``), and `TurnContinues` when it takes longer than this request may. Cancelling this
+        call does not stop the turn."""
         ...
 
     async def events(self, user: User, turn_id: str, *, after: int) -> AsyncIterator[list[TurnEvent]]:

@@ -5,9 +5,11 @@ The turn is stored and runs on its own: a client that goes away does not stop it
 
 import msgspec
 
+from doorward.errors import TurnContinues
 from doorward.front_door.api.parameters import caller, idempotency_key
-from doorward.front_door.api.shapes import ChatAnswer, turn_request
+from doorward.front_door.api.shapes import ChatAnswer, TurnState, turn_request
 from doorward.front_door.api.turn_stream import stream
+from doorward.front_door.api.turns import turn_state
 from doorward.http.request import Request
 from doorward.http.response import Problem, Response, event_stream, json_response
 from doorward.http.routes import Access, Route
@@ -32,7 +34,11 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
         request.response_headers.extend(turn_headers(started))
         if request.wants_stream():
             return event_stream(stream(await chat.events(user, started.turn_id, after=0)))
-        answer = await chat.answer(user, started.turn_id)
+        try:
+            answer = await chat.answer(user, started.turn_id)
+        except TurnContinues:
+            state = turn_state(await chat.turn(user, started.turn_id))
+            return json_response(state, status=202, headers=[(b"retry-after", b"1")])
         return json_response(ChatAnswer(response=answer.response, session_id=answer.session_id, turn_id=answer.turn_id))
 
     return [
@@ -48,7 +54,11 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
             shares_turns=True,
             stream=True,
             summary="Send a message; the answer comes whole, or as events with Accept: text/event-stream.",
-            responses={200: (ChatAnswer, "text/event-stream"), **dict.fromkeys((404, 409, 422, 502, 504), Problem)},
+            responses={
+                200: (ChatAnswer, "text/event-stream"),
+                202: TurnState,
+                **dict.fromkeys((404, 409, 422, 502, 504), Problem),
+            },
         )
     ]
 

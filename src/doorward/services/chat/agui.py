@@ -265,6 +265,18 @@ def failed(code: str, message: str) -> bytes:
     return encode(RunError(message=message, code=code))
 
 
+def is_last(event: bytes) -> bool:
+    """Whether a stored event closes its turn's log."""
+    return _kind(event).type in ("RUN_FINISHED", "RUN_ERROR")
+
+
+class _Kind(Struct, gc=False):
+    type: str = ""
+
+
+_kind = msgspec.json.Decoder(_Kind).decode
+
+
 class _Piece(Struct, gc=False):
     type: str = ""
     messageId: str = ""  # noqa: N815 - the name on the wire

@@ -4,13 +4,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-from doorward.model.chat import NewTurn, OnBusy, OpenTurn
+from doorward.model.chat import Idempotency, NewTurn, OnBusy, OpenTurn
 from doorward.model.principals import User
 from doorward.model.settings import AgentSettings, ChatSettings
 from doorward.services.budget import Budget
 from doorward.services.caps import Caps
+from doorward.services.chat import agui
+from doorward.services.chat.names import first_name
 from doorward.services.chat.run import TurnJob
-from doorward.services.identifiers import sortable_id
+from doorward.services.identifiers import session_id_or_new, sortable_id
 from doorward.services.metering import Meter
 
 
@@ -59,8 +61,38 @@ def chat_options(
     )
 
 
-def job_of(options: ChatOptions, user: User, new: NewTurn) -> TurnJob:
+class Asked(Struct, frozen=True):
+    """One send."""
+
+    user: User
+    message: str
+    session_id: str | None
+    request_id: str
+    on_busy: OnBusy
+    idempotency: Idempotency | None = None
+
+
+def new_job(options: ChatOptions, asked: Asked, now: float) -> TurnJob:
     """What a turn that begins is to do."""
+    user = asked.user
+    session, turn_id = session_id_or_new(asked.session_id), sortable_id(now)
+    new = NewTurn(
+        turn_id=turn_id,
+        session_id=session,
+        owner=user.key,
+        message_id=sortable_id(now),
+        message=asked.message,
+        at=now,
+        conversation_name=first_name(asked.message),
+        first_event=agui.started(session, turn_id),
+        request_id=asked.request_id,
+        issuer=user.issuer,
+        subject=user.subject,
+        tenant=user.tenant,
+        answer_id=sortable_id(now),
+        idempotency=asked.idempotency,
+        reservation=options.budget.reservation(user, now) if options.budget is not None else None,
+    )
     return TurnJob(
         user=user,
         new=new,

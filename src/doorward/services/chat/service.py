@@ -7,44 +7,30 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 
 import structlog
-from msgspec import Struct
 
 from doorward.errors import DoorwardError, InvalidInput, NotFound, StoreUnavailable
-from doorward.model.chat import Idempotency, NewTurn, OnBusy, Turn, TurnEvent, TurnResult, TurnStatus
+from doorward.model.chat import Idempotency, Turn, TurnEvent, TurnResult, TurnStatus
 from doorward.model.console import OpenTurn
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import ConversationStore, KeyedTurnStore
 from doorward.ports.services import PLAIN, Answer, Sending, StartedTurn
-from doorward.services.chat import agui
 from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
 from doorward.services.chat.late import finish_later
-from doorward.services.chat.names import EXCERPT, ModelNames, Naming, first_name
-from doorward.services.chat.options import ChatOptions, job_left, job_of
+from doorward.services.chat.names import EXCERPT, ModelNames, Naming
+from doorward.services.chat.options import Asked, ChatOptions, job_left, new_job
 from doorward.services.chat.places import LineOptions, Places
 from doorward.services.chat.run import Outcome, TurnJob, TurnRun, TurnWays
 from doorward.services.chat.sources import LeftRunning
-from doorward.services.identifiers import session_id_or_new, sortable_id
+from doorward.services.chat.stored import READ_BATCH, stored_events, stored_outcome
 from doorward.services.invocation import Invoker
 from doorward.telemetry.metrics import ACTIVE_TURNS, TOKENS, TURN_SECONDS, TURNS
 
 log = structlog.get_logger()
 
-READ_BATCH = 512
 STOP_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
-
-
-class _Asked(Struct, frozen=True):
-    """One send."""
-
-    user: User
-    message: str
-    session_id: str | None
-    request_id: str
-    on_busy: OnBusy
-    idempotency: Idempotency | None = None
 
 
 class ChatService:
@@ -116,14 +102,14 @@ class ChatService:
             raise _closing()
         on_busy = sending.on_busy or self._options.on_busy
         if sending.key is None:
-            return await self._start(_Asked(user, message, session_id, request_id, on_busy))
+            return await self._start(Asked(user, message, session_id, request_id, on_busy))
 
         async def begin(idempotency: Idempotency) -> StartedTurn:
-            return await self._start(_Asked(user, message, session_id, request_id, on_busy, idempotency))
+            return await self._start(Asked(user, message, session_id, request_id, on_busy, idempotency))
 
         return await self._equal.start(user.key, sending.key, begin)
 
-    async def _start(self, asked: _Asked) -> StartedTurn:
+    async def _start(self, asked: Asked) -> StartedTurn:
         owner = asked.user.key
         if asked.session_id is not None and (asked.on_busy != "reject" or self._places.busy()):
             await self._places.free((owner, asked.session_id), asked.on_busy)
@@ -133,7 +119,7 @@ class ChatService:
         turn = await asyncio.shield(run.begun)
         return StartedTurn(turn_id=turn.id, session_id=turn.session_id, replayed=turn.id != run.job.new.turn_id)
 
-    def _begin(self, asked: _Asked) -> TurnRun:
+    def _begin(self, asked: Asked) -> TurnRun:
         """The turn, which begins in a task of its own. Its user has a place for it."""
         try:
             job = self._job(asked)
@@ -151,30 +137,10 @@ class ChatService:
         ACTIVE_TURNS.inc()
         run.task.add_done_callback(lambda task: self._done(run, task, new_conversation=new))
 
-    def _job(self, asked: _Asked) -> TurnJob:
+    def _job(self, asked: Asked) -> TurnJob:
         if self._closing:
             raise _closing()
-        user = asked.user
-        now = self._clock()
-        session, turn_id = session_id_or_new(asked.session_id), sortable_id(now)
-        new = NewTurn(
-            turn_id=turn_id,
-            session_id=session,
-            owner=user.key,
-            message_id=sortable_id(now),
-            message=asked.message,
-            at=now,
-            conversation_name=first_name(asked.message),
-            first_event=agui.started(session, turn_id),
-            request_id=asked.request_id,
-            issuer=user.issuer,
-            subject=user.subject,
-            tenant=user.tenant,
-            answer_id=sortable_id(now),
-            idempotency=asked.idempotency,
-            reservation=self._budget.reservation(user, now) if self._budget is not None else None,
-        )
-        return job_of(self._options, user, new)
+        return new_job(self._options, asked, self._clock())
 
     async def answer(self, user: User, turn_id: str) -> Answer:
         run = self._own_run(user, turn_id)
@@ -191,7 +157,7 @@ class ChatService:
         if run is not None:
             return self._follow(run, after)
         await self._stored_turn(user, turn_id)
-        return self._read(turn_id, after)
+        return stored_events(self._turns, turn_id, after)
 
     async def turn(self, user: User, turn_id: str) -> Turn:
         return await self._stored_turn(user, turn_id)
@@ -253,16 +219,7 @@ class ChatService:
         turn = await self._stored_turn(user, turn_id)
         if turn.status is TurnStatus.RUNNING:  # in no one's hands: its end could not be stored yet
             raise StoreUnavailable("The end of this turn is not stored yet.")
-        text = agui.AnswerText()
-        async for batch in self._read(turn_id, 0):
-            agui.add_stored(text, batch)
-        failure = None if turn.status is TurnStatus.COMPLETED else Failure(turn.error_code or f"turn_{turn.status}")
-        return Outcome(turn=turn, content=str(text), failure=failure)
-
-    async def _read(self, turn_id: str, after: int) -> AsyncIterator[list[TurnEvent]]:
-        while batch := await self._turns.events(turn_id, after=after, limit=READ_BATCH):
-            after = batch[-1].sequence
-            yield batch
+        return await stored_outcome(self._turns, turn)
 
     async def _follow(self, run: TurnRun, after: int) -> AsyncIterator[list[TurnEvent]]:
         tail = run.tail

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Protocol
 
-from doorward.errors import AgentUnreachable, NotFound
+from doorward.errors import AgentUnreachable, Conflict, NotFound
 from doorward.model.agent import AgentReply
-from doorward.model.chat import NewTurn, OpenTurn, Turn, TurnEvent
+from doorward.model.chat import NewTurn, OpenTurn, Turn, TurnEvent, TurnStatus
 from doorward.ports.conversations import TurnStore
 from doorward.services.chat.decode import AnswerDecoder
 from doorward.services.chat.replay import Replay, decoded
@@ -67,6 +67,20 @@ class NewMessage:
 
     def standing(self, decoder: AnswerDecoder | None) -> AnswerDecoder | None:
         return decoder
+
+
+class Stored(NewMessage):
+    """A turn that another process began and handed over before the agent was asked (functions)."""
+
+    async def begin(self, tail: LiveTail) -> Turn:
+        """`NotFound` when it was deleted meanwhile, `Conflict` when it has ended already: then nothing is run."""
+        turn = await self._turns.get(self._new.owner, self._new.turn_id)
+        if turn is None:
+            raise NotFound("There is no such turn.")
+        if turn.status is not TurnStatus.RUNNING:
+            raise Conflict("This turn has ended.")
+        tail.last = self.last_event
+        return turn
 
 
 class LeftRunning:

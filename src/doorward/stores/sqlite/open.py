@@ -21,6 +21,7 @@ from doorward.stores.sqlite.forgotten import SqliteForgotten
 from doorward.stores.sqlite.grants import SqliteGrants
 from doorward.stores.sqlite.ledger import SqliteLedger
 from doorward.stores.sqlite.ledger_reader import SqliteLedgerReader
+from doorward.stores.sqlite.marks import SqliteMarks
 from doorward.stores.sqlite.metrics import SqliteMetrics
 from doorward.stores.sqlite.migrate import MIGRATIONS
 from doorward.stores.sqlite.read_only import ReadOnlyFile
@@ -46,6 +47,7 @@ class GatewayStores(Struct, frozen=True, kw_only=True):
     sessions: SqliteBrowserSessions
     signed_out: SqliteSignedOut
     metrics: SqliteMetrics
+    marks: SqliteMarks
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
@@ -84,6 +86,7 @@ def open_gateway(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
         sessions=SqliteBrowserSessions(database),
         signed_out=SqliteSignedOut(database, clock),
         metrics=SqliteMetrics(database),
+        marks=SqliteMarks(database, clock),
     )
 
 

@@ -1,0 +1,52 @@
+"""The way from a function to the agent, for `lambda_chat` and `lambda_turns`; `lambda_conversations` has none."""
+
+import time
+
+from msgspec.structs import replace
+
+from doorward.agent_door.knock import Knock
+from doorward.compose.function_parts import budget
+from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, arn, deployment
+from doorward.compose.settings import variable
+from doorward.errors import ConfigurationError
+from doorward.identity.key_files import load_or_create_turn_key
+from doorward.identity.sigv4 import Credentials
+from doorward.identity.turn_tokens import SignedTurnTokens
+from doorward.model.secret import Secret
+from doorward.model.settings import Settings
+from doorward.services.chat.options import ChatOptions, chat_options
+from doorward.services.invocation import Invoker
+
+
+def options(settings: Settings) -> ChatOptions:
+    """What the chat is told. Nobody names conversations here: the agent that does is not on AgentCore."""
+    made = chat_options(
+        replace(settings.chat, names="first-message", adopt_within=0.0),
+        settings.agent,
+        agent_arn=arn(settings, settings.agent.name),
+        titles_arn=arn(settings, TITLES_AGENT),
+        turns_per_user=settings.front_door.concurrent_turns,
+    )
+    return replace(made, budget=budget(settings))
+
+
+def invoker(settings: Settings) -> Invoker:
+    """The way to the agent, with this function's own key."""
+    knock = Knock(settings.agent.url, settings.agent, credentials=credentials("bedrock-agentcore"), clock=time.time)
+    key = load_or_create_turn_key(Places(settings).keys)
+    return Invoker(
+        knock,
+        SignedTurnTokens(deployment(settings), key, time.time),
+        actor=CHAT_WORKLOAD,
+        token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
+        clock=time.time,
+    )
+
+
+def credentials(service: str) -> Credentials:
+    """The keys of the function's role, which Lambda gives it as variables for as long as this process lives."""
+    key_id, secret = variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")
+    if not key_id or not secret:
+        raise ConfigurationError("There are no keys of a role: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+    token = variable("AWS_SESSION_TOKEN")
+    return Credentials(key_id, Secret(secret), service, Secret(token) if token else None)

@@ -1,0 +1,101 @@
+"""What the functions on AWS are made of, and how each of them starts: `lambda_chat`, `lambda_turns`,
+`lambda_conversations`. No agent framework, no server and no sign-in is imported by any of them."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from doorward.compose.house import PRICES, Places, clients_allowed
+from doorward.compose.settings import load, variable
+from doorward.errors import DoorwardError, Unauthenticated
+from doorward.front_door.behind_gateway import behind_api_gateway
+from doorward.front_door.check import Parts
+from doorward.front_door.door import FrontDoor
+from doorward.http.lambda_events import ApiFunction
+from doorward.http.lambda_runtime import Function, LambdaRuntime
+from doorward.http.routes import Route
+from doorward.ledger.lines import LineLedger
+from doorward.model.principals import User
+from doorward.model.settings import Settings
+from doorward.services.budget import Budget, budget_of, load_prices
+from doorward.stores.sqlite.open import GatewayStores, open_gateway
+from doorward.telemetry.logs import configure_logs
+
+
+class FunctionHouse(Struct, frozen=True):
+    """What a function is made from. `stores` are those of the house, shared by all its functions."""
+
+    settings: Settings
+    stores: GatewayStores
+
+
+Make = Callable[[FunctionHouse], Function]
+
+
+def run_function(name: str, make: Make) -> int:
+    """Serve invocations until Lambda ends the process. A function that cannot start says so to Lambda."""
+    try:
+        settings = load(file=_own_file()).settings
+        configure_logs(name, level=settings.telemetry.log_level, as_json=settings.telemetry.log_format == "json")
+        asyncio.run(_serve(settings, make))
+    except DoorwardError as error:
+        sys.stderr.write(f"doorward {name}: {error.message} [{error.code}]\n")
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings, make: Make) -> None:
+    runtime = LambdaRuntime(variable("AWS_LAMBDA_RUNTIME_API") or "")
+    try:
+        try:
+            function = make(FunctionHouse(settings, open_stores(settings)))
+        except DoorwardError as error:
+            await runtime.broken(error.code)
+            raise
+        await runtime.serve(function)
+    finally:
+        runtime.close()
+
+
+def _own_file() -> Path | None:
+    """A `doorward.toml` in the package, where there is one."""
+    file = Path("doorward.toml")
+    return file if file.is_file() else None
+
+
+def open_stores(settings: Settings) -> GatewayStores:
+    """The stores that the functions share."""
+    return open_gateway(Places(settings).gateway_store)
+
+
+def api_function(house: FunctionHouse, routes: Sequence[Route]) -> Function:
+    """The front door's checks, as far as API Gateway does not make them, before these routes."""
+    settings = house.settings
+    parts = Parts(
+        settings=settings.front_door,
+        public_url=settings.gateway.public_url,
+        verifier=_NoTokens(),
+        ledger=LineLedger(_write_line),
+    )
+    return ApiFunction(FrontDoor(routes, parts, behind_api_gateway(settings.sign_in, clients_allowed(settings))))
+
+
+class _NoTokens:
+    """Fulfils `ports.identity.TokenVerifier`. No check of a function asks it: API Gateway has verified the token."""
+
+    async def verify(self, token: str) -> User:
+        del token
+        raise Unauthenticated("No token is taken here.", code="token_malformed")
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def budget(settings: Settings) -> Budget | None:
+    """The day's budget, where one is configured."""
+    return budget_of(settings.budget, load_prices(PRICES), settings.agent.model)

@@ -1,0 +1,29 @@
+"""What services that run as functions ask of what they share: each of them lives for one request, and forgets."""
+
+from typing import Protocol
+
+
+class Marks(Protocol):
+    """Names that are taken for a time, by one at a time, for all processes of a house. Fails closed: a store that
+    cannot answer raises `StoreUnavailable`, and whoever needed the name does not go on."""
+
+    async def take(self, name: str, *, until: float) -> bool:
+        """Take a name until then (seconds since 1970). True exactly once, until it is given or its time is over."""
+        ...
+
+    async def taken(self, name: str) -> bool:
+        """Whether somebody has it at this moment."""
+        ...
+
+    async def give(self, name: str) -> None:
+        """Give it back. Nothing happens when nobody has it."""
+        ...
+
+
+class TurnRunner(Protocol):
+    """Where turns are run when it is not here. Does not wait for them, and does not try twice. Fails closed."""
+
+    async def begin(self, event: bytes) -> None:
+        """Have a stored turn run; `event` is JSON. Raises `AgentUnreachable` when it was certainly or possibly not
+        taken."""
+        ...

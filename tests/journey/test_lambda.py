@@ -1,0 +1,326 @@
+"""A `conversations` house whose services run as Lambda functions: real processes behind a Runtime API, real events of
+API Gateway, users from moto's Cognito, and our agent door as AgentCore."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx2
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.journey.house import House, running_house
+from tests.journey.lambda_house import Cloud, processes
+
+AWS = "https://cognito-idp.us-east-1.amazonaws.com"
+PASSWORD = "Correct-horse-7"
+KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+
+
+@dataclass
+class LambdaHouse:
+    """The cloud with the house in it; `tokens` are access tokens by user, `id_token` is ada's."""
+
+    cloud: Cloud
+    house: House
+    tokens: dict[str, str]
+    id_token: str
+    foreign: str
+    folder: Path
+
+    def client(self, user: str | None = "ada", **headers: str) -> httpx2.Client:
+        if user is not None:
+            headers["authorization"] = f"Bearer {self.tokens[user]}"
+        return httpx2.Client(base_url=self.cloud.url, headers=headers, timeout=60, trust_env=False)
+
+    def said(self) -> str:
+        return "".join(log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log")))
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
+    folder = tmp_path_factory.mktemp("lambda")
+    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    moto.start()
+    url = "http://{}:{}".format(*moto.get_host_and_port())
+    try:
+        pool = _pool(url)
+        keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False).json()
+        cloud = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys, limit=7.0)
+        cloud.start()
+        try:
+            with running_house(folder / "agent") as house:
+                data = folder / "data"
+                shutil.copytree(house.data / "keys", data / "keys")
+                counts = {"chat": 3, "turns": 2, "conversations": 1}
+                with processes(cloud, counts, _environment(house, pool, data), folder):
+                    yield LambdaHouse(cloud, house, pool["tokens"], pool["id_token"], pool["foreign"], folder)
+        finally:
+            cloud.stop()
+    finally:
+        moto.stop()
+
+
+def _pool(url: str) -> dict[str, Any]:
+    cognito = boto3.client("cognito-idp", region_name="us-east-1", endpoint_url=url, **KEYS)
+    pool = cognito.create_user_pool(PoolName="people")["UserPool"]["Id"]
+    found: dict[str, Any] = {"id": pool, "tokens": {}}
+    for client in ("page", "stranger"):
+        made = cognito.create_user_pool_client(
+            UserPoolId=pool, ClientName=client, ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
+        )
+        found[client] = made["UserPoolClient"]["ClientId"]
+    for user in ("ada", "bob"):
+        cognito.admin_create_user(UserPoolId=pool, Username=user)
+        cognito.admin_set_user_password(UserPoolId=pool, Username=user, Password=PASSWORD, Permanent=True)
+        given = _signed_in(cognito, found["page"], user)
+        found["tokens"][user] = given["AccessToken"]
+        found.setdefault("id_token", given["IdToken"])
+    found["foreign"] = _signed_in(cognito, found["stranger"], "ada")["AccessToken"]
+    cognito.close()
+    return found
+
+
+def _signed_in(cognito: Any, client: str, user: str) -> dict[str, Any]:
+    given = cognito.initiate_auth(
+        ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": user, "PASSWORD": PASSWORD}
+    )
+    return given["AuthenticationResult"]
+
+
+def _environment(house: House, pool: dict[str, Any], data: Path) -> dict[str, str]:
+    workload = house.ready["workload"]
+    return {
+        "AWS_ACCESS_KEY_ID": workload["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": workload["secret_access_key"],
+        "DOORWARD_PATTERN": "conversations",
+        "DOORWARD_DATA": str(data),
+        "DOORWARD_SIGN_IN_ISSUER": f"{AWS}/{pool['id']}",
+        "DOORWARD_SIGN_IN_CLIENT_ID": pool["page"],
+        "DOORWARD_SIGN_IN_TOKEN_STYLE": "cognito",
+        "DOORWARD_AGENT_URL": house.ready["agent_door"],
+        "DOORWARD_FUNCTIONS_ANSWER_WITHIN": "2.5",
+        "DOORWARD_TELEMETRY_LOG_FORMAT": "json",
+    }
+
+
+def events_of(text: str) -> list[dict[str, Any]]:
+    found = []
+    for frame in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in frame.splitlines() if ": " in line and not line.startswith(":"))
+        if "data" in fields:
+            found.append({"id": int(fields["id"]), **json.loads(fields["data"])})
+    return found
+
+
+def read_on(client: httpx2.Client, turn_id: str, seen: int = 0) -> list[dict[str, Any]]:
+    """All events after `seen`, however often the gateway ends the stream before the turn does."""
+    events: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        more = client.get(f"/api/turns/{turn_id}/events", headers={"last-event-id": str(seen)})
+        assert more.status_code == 200, more.text
+        events += events_of(more.text)
+        if events:
+            seen = events[-1]["id"]
+            if events[-1]["type"] in ("RUN_FINISHED", "RUN_ERROR"):
+                return events
+    raise AssertionError(f"no end after {len(events)} events")
+
+
+def answered(client: httpx2.Client, message: str) -> dict[str, Any]:
+    """The answer to a message, also on a machine so slow that the turn outlives the request."""
+    answer = client.post("/api/chat", json={"message": message})
+    assert answer.status_code in (200, 202), answer.text
+    said: dict[str, Any] = answer.json()
+    if answer.status_code == 202:
+        read_on(client, said["turn_id"])
+        said["response"] = client.get(f"/api/conversations/{said['session_id']}").json()["messages"][-1]["content"]
+    return said
+
+
+def test_a_message_is_answered_whole_and_its_history_is_told_by_another_function(there: LambdaHouse) -> None:
+    with there.client() as client:
+        said = answered(client, "hello")
+        assert "I am the rehearsal model" in said["response"]
+        runs = there.house.runs()
+        messages = client.get(f"/api/conversations/{said['session_id']}").json()["messages"]
+        assert [message["role"] for message in messages] == ["user", "assistant"]
+        assert messages[1]["content"] == said["response"]
+        listed = client.get("/api/conversations").json()["conversations"]
+        assert said["session_id"] in [each["session_id"] for each in listed]
+        assert client.get("/api/me").json()["username"] == "ada"
+        assert there.house.runs() == runs  # history never calls the agent
+
+
+def test_a_message_is_streamed_with_numbered_events(there: LambdaHouse) -> None:
+    headers = {"accept": "text/event-stream"}
+    with (
+        there.client() as client,
+        client.stream("POST", "/api/chat", json={"message": "hello"}, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        answer.read()
+        events = events_of(answer.text)
+        if events[-1]["type"] != "RUN_FINISHED":
+            events += read_on(client, answer.headers["x-turn-id"], events[-1]["id"])
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    assert (events[0]["type"], events[-1]["type"]) == ("RUN_STARTED", "RUN_FINISHED")
+
+
+def test_a_turn_longer_than_the_gateways_limit_is_read_on_to_its_end_and_runs_once(there: LambdaHouse) -> None:
+    runs = there.house.runs()
+    with there.client() as client:
+        answer = client.post("/api/chat", json={"message": "please wait 5 seconds"})
+        assert answer.status_code == 202, answer.text
+        state = answer.json()
+        assert state["status"] == "running"
+        assert answer.headers["location"] == f"/api/turns/{state['turn_id']}/events"
+        events = read_on(client, state["turn_id"])
+        assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+        assert events[-1]["type"] == "RUN_FINISHED"
+        messages = client.get(f"/api/conversations/{state['session_id']}").json()["messages"]
+        assert messages[-1]["status"] == "complete"
+    assert there.house.runs() == runs + 1
+
+
+def test_a_stream_longer_than_the_gateways_limit_ends_open_and_is_read_on_where_it_was(there: LambdaHouse) -> None:
+    headers = {"accept": "text/event-stream"}
+    with there.client() as client:
+        first = client.post("/api/chat", json={"message": "please wait 5 seconds"}, headers=headers)
+        seen = events_of(first.text)
+        assert seen[-1]["type"] not in ("RUN_FINISHED", "RUN_ERROR")
+        rest = read_on(client, first.headers["x-turn-id"], seen[-1]["id"])
+    numbers = [event["id"] for event in [*seen, *rest]]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_an_event_that_lambda_hands_on_twice_runs_the_agent_once(there: LambdaHouse) -> None:
+    runs = there.house.runs()
+    there.cloud.double_events = True
+    try:
+        with there.client() as client:
+            answered(client, "hello")
+            answered(client, "hello")
+    finally:
+        there.cloud.double_events = False
+    assert there.house.runs() == runs + 2
+
+
+def test_a_turn_that_no_function_takes_is_closed_at_once(there: LambdaHouse) -> None:
+    there.cloud.refuse_events = True
+    try:
+        with there.client() as client:
+            answer = client.post("/api/chat", json={"message": "hello"})
+            assert (answer.status_code, answer.json()["code"]) == (502, "agent_unreachable")
+    finally:
+        there.cloud.refuse_events = False
+
+
+def test_a_turn_is_cancelled_by_its_owner_within_seconds_and_what_it_said_is_kept(there: LambdaHouse) -> None:
+    with there.client() as client, there.client("bob") as other:
+        turn = client.post("/api/chat", json={"message": "please wait 20 seconds"}).json()
+        path = f"/api/turns/{turn['turn_id']}/cancel"
+        assert other.post(path).status_code == 404
+        began = time.monotonic()
+        cancelled = client.post(path)
+        assert cancelled.json()["status"] == "cancelled", cancelled.text
+        assert time.monotonic() - began < 10
+
+
+def test_equal_sends_are_one_turn(there: LambdaHouse) -> None:
+    runs = there.house.runs()
+    with there.client(**{"idempotency-key": "the-same"}) as client:
+        first = answered(client, "hello")
+        again = client.post("/api/chat", json={"message": "hello"})
+        assert again.json()["turn_id"] == first["turn_id"]
+        assert again.headers["idempotency-replayed"] == "true"
+        assert client.post("/api/chat", json={"message": "other"}).status_code == 422
+    assert there.house.runs() == runs + 1
+
+
+def test_what_is_anothers_is_not_there(there: LambdaHouse) -> None:
+    """AP-SES-01, AP-SES-04: in every function."""
+    with there.client() as client, there.client("bob") as other:
+        said = answered(client, "hello")
+        for path in (f"/api/conversations/{said['session_id']}", f"/api/turns/{said['turn_id']}"):
+            assert other.get(path).status_code == 404
+        assert other.get(f"/api/turns/{said['turn_id']}/events").status_code == 404
+        assert other.delete(f"/api/conversations/{said['session_id']}").status_code == 404
+        assert said["session_id"] not in other.get("/api/conversations").text
+
+
+def test_a_users_token_opens_the_agent_nowhere(there: LambdaHouse) -> None:
+    """AP-BYP-01: the pool's own token, at the agent's own address."""
+    runs = there.house.runs()
+    arn = there.house.ready["agent_arn"].replace(":", "%3A").replace("/", "%2F")
+    for authorization in (f"Bearer {there.tokens['ada']}", there.tokens["ada"]):
+        answer = httpx2.post(
+            f"{there.house.ready['agent_door']}/runtimes/{arn}/invocations?qualifier=DEFAULT",
+            json={"prompt": "hello"},
+            headers={"authorization": authorization, "x-amzn-bedrock-agentcore-runtime-session-id": "s" * 36},
+            trust_env=False,
+        )
+        assert answer.status_code in (401, 403)
+    assert there.house.runs() == runs
+
+
+def test_only_an_access_token_of_our_own_client_is_taken(there: LambdaHouse) -> None:
+    """AP-JWT-06, AP-JWT-09: the authorizer takes any token of the pool; the function's list does not."""
+    for token, code in ((there.id_token, "token_type"), (there.foreign, "token_audience")):
+        with there.client(None, authorization=f"Bearer {token}") as client:
+            answer = client.get("/api/me")
+            assert (answer.status_code, answer.json()["code"]) == (401, code)
+    with there.client(None) as client:
+        assert client.get("/api/me").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b"null", b"{", b'{"message": 5}', b'{"message": "x", "role": "system"}', b'{"message": " "}']
+)
+def test_a_body_that_does_not_fit_is_refused_before_anything_runs(there: LambdaHouse, body: bytes) -> None:
+    runs = there.house.runs()
+    with there.client(**{"content-type": "application/json"}) as client:
+        answer = client.post("/api/chat", content=body)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.json()["code"]
+    assert there.house.runs() == runs
+
+
+def test_of_many_turns_at_once_only_as_many_begin_as_a_user_may_have(there: LambdaHouse) -> None:
+    """AP-LIM-04: counted in the store, since each function sees one request alone."""
+    with there.client("bob") as client:
+        with ThreadPoolExecutor(3) as pool:
+            message = {"json": {"message": "please wait 30 seconds"}}
+            sent = list(pool.map(lambda _: client.post("/api/chat", **message), range(5)))
+        sent.sort(key=lambda answer: answer.status_code)
+        begun, refused = sent[:4], sent[4:]
+        assert [answer.status_code for answer in sent] == [202, 202, 202, 202, 429]
+        assert refused[0].json()["code"] == "too_many_turns"
+        for answer in begun:
+            client.post(f"/api/turns/{answer.json()['turn_id']}/cancel")
+
+
+def test_what_is_no_event_of_api_gateway_is_reported_without_a_word_of_what_it_was(there: LambdaHouse) -> None:
+    invoked = there.cloud.invoke("chat", {"secret": "hunter2"})
+    assert invoked.error is not None
+    assert invoked.error["errorType"] == "NotFromApiGateway"
+    assert "hunter2" not in json.dumps(invoked.error)
+
+
+def test_neither_tokens_nor_messages_are_in_a_log_and_verdicts_are(there: LambdaHouse) -> None:
+    """AP-AUD-07. The ledger of a function is its log."""
+    with there.client() as client:
+        client.post("/api/chat", json={"message": "canary-8f3a hello"})
+    said = there.said()
+    assert "canary-8f3a" not in said
+    assert not [token for token in (*there.tokens.values(), there.id_token) if token[-20:] in said]
+    entries = [json.loads(line)["ledger"] for line in said.splitlines() if line.startswith('{"ledger"')]
+    assert {"allow", "deny"} <= {each["entry"]["verdict"] for each in entries}

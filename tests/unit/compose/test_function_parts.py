@@ -1,0 +1,57 @@
+"""The functions as they start: what they import, what they refuse, and which checks stand before them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from doorward.front_door import door
+from doorward.front_door.address_limit import AddressLimit
+from doorward.front_door.authenticate import Authenticate
+from doorward.front_door.behind_gateway import behind_api_gateway
+from doorward.front_door.csrf import Csrf
+from doorward.model.settings import SignInSettings
+
+FUNCTIONS = ("chat", "turns", "conversations")
+NEVER = (
+    "langchain",
+    "langgraph",
+    "bedrock_agentcore",
+    "boto3",
+    "uvicorn",
+    "aiohttp",
+    "doorward.sign_in",
+    "doorward.probe",
+)
+
+
+def imported(name: str) -> set[str]:
+    code = f"import sys, doorward.compose.lambda_{name}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_imports_no_framework_no_server_and_no_sdk(name: str) -> None:
+    modules = imported(name)
+    assert not [each for each in NEVER if each in modules]
+
+
+def test_history_does_not_import_a_way_to_the_agent() -> None:
+    modules = imported("conversations")
+    assert not [each for each in modules if each.startswith(("doorward.agent_door", "doorward.services.invocation"))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_outside_of_lambda_a_function_says_so(name: str) -> None:
+    command = [sys.executable, "-m", f"doorward.compose.lambda_{name}"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": ""}, timeout=60)
+    assert ended.returncode == 1
+    assert "no Lambda Runtime API" in ended.stderr
+
+
+def test_every_check_of_the_house_stands_there_too_but_those_that_api_gateway_makes() -> None:
+    listed = behind_api_gateway(SignInSettings(), frozenset())
+    theirs = {AddressLimit, Authenticate, Csrf}  # WAF's rate rule; the authorizer; there is no cookie
+    kept = [check for check in door.CHECKS if check not in theirs]
+    assert [check for check in listed if check in door.CHECKS] == kept
+    assert len(listed) == len(kept) + 1
