@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from doorward.agent_door.knock import Knock
 from doorward.compose.function_parts import budget
-from doorward.compose.house import CHAT_WORKLOAD, TITLES_AGENT, Places, arn, deployment
+from doorward.compose.house import CHAT_WORKLOAD, PRICES, TITLES_AGENT, Places, arn, deployment
 from doorward.compose.settings import variable
 from doorward.errors import ConfigurationError
 from doorward.identity.key_files import load_or_create_turn_key
@@ -14,6 +14,8 @@ from doorward.identity.sigv4 import Credentials
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.secret import Secret
 from doorward.model.settings import Settings
+from doorward.services.budget import Pricing, load_prices
+from doorward.services.caps import Caps, caps_of
 from doorward.services.chat.options import ChatOptions, chat_options
 from doorward.services.invocation import Invoker
 
@@ -27,7 +29,12 @@ def options(settings: Settings) -> ChatOptions:
         titles_arn=arn(settings, TITLES_AGENT),
         turns_per_user=settings.front_door.concurrent_turns,
     )
-    return replace(made, budget=budget(settings))
+    return replace(made, budget=budget(settings), caps=caps(settings))
+
+
+def caps(settings: Settings) -> Caps | None:
+    """What one turn may do at most."""
+    return caps_of(settings.agent, Pricing(load_prices(PRICES), settings.agent.model).cost)
 
 
 def invoker(settings: Settings) -> Invoker:

@@ -6,7 +6,7 @@
 import sys
 import time
 
-from doorward.compose.function_agent import credentials, invoker, options
+from doorward.compose.function_agent import caps, credentials, invoker, options
 from doorward.compose.function_parts import FunctionHouse, api_function, budget, run_function
 from doorward.compose.function_routes import chat_function_routes, relay_function_routes
 from doorward.compose.house import arn
@@ -50,6 +50,7 @@ def _relay(house: FunctionHouse) -> Function:
             agent_arn=arn(settings, settings.agent.name),
             timeout=min(settings.agent.turn_timeout, settings.functions.answer_within),
             max_answer_bytes=settings.agent.max_response_bytes,
+            caps=caps(settings),
         ),
         time.time,
     )

@@ -41,6 +41,7 @@ def make(house: FunctionHouse) -> Function:
             clock=time.time,
             on_unwritten=on_unwritten,
             cost=chosen.budget.cost if chosen.budget is not None else None,
+            caps=chosen.caps,
         )
 
     runs = HandedRuns(ways, stores.marks, chosen)
