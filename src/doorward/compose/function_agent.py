@@ -17,7 +17,7 @@ from doorward.model.settings import Settings
 from doorward.services.budget import Pricing, load_prices
 from doorward.services.caps import Caps, caps_of
 from doorward.services.chat.options import ChatOptions, chat_options
-from doorward.services.invocation import Invoker
+from doorward.services.invocation import Invoker, InvokerOptions
 
 
 def options(settings: Settings) -> ChatOptions:
@@ -44,9 +44,12 @@ def invoker(settings: Settings) -> Invoker:
     return Invoker(
         knock,
         SignedTurnTokens(deployment(settings), key, time.time),
-        actor=CHAT_WORKLOAD,
-        token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
-        clock=time.time,
+        InvokerOptions(
+            actor=CHAT_WORKLOAD,
+            token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
+            stall_timeout=settings.agent.stall_timeout,
+        ),
+        time.time,
     )
 
 
