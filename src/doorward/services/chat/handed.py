@@ -146,13 +146,13 @@ class HandedChat:
         if place is None:
             raise TooManyRequests("Too many turns of yours run at once.", code="too_many_turns", retry_after=1.0)
         job = new_job(self._options, asked, self._clock())
-        begun: Turn | None = None
         try:
             begun = await self._begin(job, asked)
-        finally:
-            if begun is None or begun.id != job.new.turn_id:
-                await self._leave(place)
-        if begun.id != job.new.turn_id:
+        except BaseException:
+            await self._leave(place)
+            raise
+        if begun.id != job.new.turn_id:  # another send of this key was first
+            await self._leave(place)
             return StartedTurn(turn_id=begun.id, session_id=begun.session_id, replayed=True)
         await self._hand_over(job, place)
         return StartedTurn(turn_id=begun.id, session_id=begun.session_id)
