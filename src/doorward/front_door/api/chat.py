@@ -7,7 +7,7 @@ import msgspec
 
 from doorward.errors import TurnContinues
 from doorward.front_door.api.parameters import caller, idempotency_key
-from doorward.front_door.api.shapes import ChatAnswer, TurnState, turn_request
+from doorward.front_door.api.shapes import ChatAnswer, turn_request
 from doorward.front_door.api.turn_stream import stream
 from doorward.front_door.api.turns import turn_state
 from doorward.http.request import Request
@@ -56,7 +56,7 @@ def chat_routes(chat: Chat, *, max_message_characters: int, body_limit: int) -> 
             summary="Send a message; the answer comes whole, or as events with Accept: text/event-stream.",
             responses={
                 200: (ChatAnswer, "text/event-stream"),
-                202: TurnState,
+                202: "application/json",  # the turn's state, where functions answer: it goes on
                 **dict.fromkeys((404, 409, 422, 502, 504), Problem),
             },
         )
