@@ -23,6 +23,7 @@ from doorward.compose.listen import bind, port_of, with_addresses
 from doorward.compose.operator_port import operator_app
 from doorward.compose.probe_house import target_of
 from doorward.compose.serving import Served, serve_until
+from doorward.compose.settings import Loaded
 from doorward.http.protocol import strict_protocol
 from doorward.identity.fetch import HttpFetch
 from doorward.identity.key_files import load_or_create_sign_in_keys, load_or_create_turn_key, load_or_create_workload
@@ -84,7 +85,7 @@ async def world_in(folder: Path) -> AsyncIterator[World]:
         await world.host.start()
         try:
             addressed = with_addresses(world.settings, gateway_port=1, agent_port=1)
-            embedded = gateway.GatewayHouse(addressed, world.gateway, http).who.embedded
+            embedded = gateway.GatewayHouse(Loaded(addressed, {}), world.gateway, http).who.embedded
             world.users = await first_users(addressed, embedded)
             yield world
         finally:
@@ -98,10 +99,10 @@ async def house_with(world: World, weakness: Weakness) -> AsyncIterator[Target]:
     settings = replace(world.settings, pattern=weakness.pattern)
     settings = weakness.settings(settings) if weakness.settings else settings
     settings = with_addresses(settings, gateway_port=port_of(front), agent_port=port_of(agent))
-    parts = gateway.GatewayHouse(settings, world.gateway, world.http)
+    parts = gateway.GatewayHouse(Loaded(settings, {}), world.gateway, world.http)
     metadata = await parts.issuer_metadata()
     keys = runtime.issuer_keys(settings, HttpFetch(world.http))
-    agent_door = runtime._door(settings, world.runtime, world.host, keys)
+    agent_door = runtime._door(settings, world.runtime, (world.host, world.host.operations), keys)
     served = (
         Served(parts.door(metadata), front, weakness.protocol or parts.protocol()),
         Served(agent_door, agent, runtime._protocol(settings)),
