@@ -316,6 +316,7 @@ def test_a_search_of_the_ledger_stands_in_the_address_and_leads_to_a_story(
         expect(steps.first).to_contain_text("Front door")
         expect(steps.nth(1)).to_contain_text("Agent door")
         expect(page.get_by_text("Turns that it began")).to_be_visible()
+        assert _violations(page) == []
         page.go_back()
         expect(rows.first).to_contain_text("for user-two")
         page.goto("/console/ledger?code=nothing_of_the_kind")
@@ -327,6 +328,7 @@ def test_a_search_of_the_ledger_stands_in_the_address_and_leads_to_a_story(
 def test_an_operator_adds_a_user_disables_them_and_makes_them_an_operator(browser: Browser, house: House) -> None:
     with console(browser, house, "/console/users") as page:
         page.get_by_role("button", name="Add a user").click()
+        assert _violations(page) == []
         page.get_by_label("Name", exact=True).fill("user-one")
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_role("alert")).to_have_text("This user name is taken.")
@@ -375,6 +377,31 @@ def test_an_operator_stops_a_turn_on_the_page(browser: Browser, house: House) ->
         expect(page.get_by_text("No turn runs.")).to_be_visible()
     talking.join(30)
     assert codes[-1] == "turn_stopped"
+
+
+def test_an_operator_ends_a_session_and_switches_the_agent_off_and_on(browser: Browser, house: House) -> None:
+    bearer = house.bearer(1)
+    with house.client() as client:
+        chat(client, "hello", bearer)
+        with console(browser, house, "/console/turns") as page:
+            ends = page.get_by_role("button", name="End the session of user-two")
+            expect(ends.first).to_be_visible()
+            before = ends.count()
+            ends.first.click()
+            page.get_by_role("dialog").get_by_role("button", name="End", exact=True).click()
+            expect(page.get_by_text("The session of user-two is ended.")).to_be_visible()
+            expect(ends).to_have_count(before - 1, timeout=WAIT)
+            page.get_by_role("button", name="Stop the agent hello").click()
+            page.get_by_role("dialog").get_by_role("button", name="Stop", exact=True).click()
+            try:
+                expect(page.get_by_role("list").filter(has_text="hello")).to_contain_text("stopped")
+                refused = client.post("/api/chat", json={"message": "hello"}, headers=bearer)
+                assert (refused.status_code, refused.json()["code"]) == (502, "agent_stopped")
+            finally:
+                page.get_by_role("button", name="Let the agent hello run again").click()
+                page.get_by_role("dialog").get_by_role("button", name="Let it run", exact=True).click()
+            expect(page.get_by_role("list").filter(has_text="hello")).to_contain_text("may run")
+        chat(client, "hello", bearer)
 
 
 def test_settings_and_the_check_up_are_shown_without_secrets(browser: Browser, house: House) -> None:

@@ -106,8 +106,8 @@ function SessionTable({ view, ask }: { view: RuntimeView; ask: (asked: Asking) =
                 <th scope="row">
                   <Named id={session.owner} />
                 </th>
-                <td>{session.agent}</td>
-                <td>
+                <td data-label={words.agent}>{session.agent}</td>
+                <td data-label={words.session}>
                   <Link to={query("/console/ledger", { session_id: session.session_id })}>
                     <code title={session.session_id}>{short(session.session_id)}</code>
                   </Link>
@@ -119,8 +119,10 @@ function SessionTable({ view, ask }: { view: RuntimeView; ask: (asked: Asking) =
                     words.idle(length(session.idle_seconds * 1000))
                   )}
                 </td>
-                <td>{session.process ?? words.shared}</td>
-                <td class="time">{moment(session.started_at)}</td>
+                <td data-label={words.process}>{session.process ?? words.shared}</td>
+                <td class="time" data-label={words.began}>
+                  {moment(session.started_at)}
+                </td>
                 <td class="to">
                   <button
                     type="button"

@@ -48,13 +48,13 @@ export function Turns() {
             {found.turns.map((turn) => (
               <tr key={turn.turn_id}>
                 <th scope="row">{turn.username}</th>
-                <td>{length(Date.now() - Date.parse(turn.started_at))}</td>
-                <td>
+                <td data-label={words.running}>{length(Date.now() - Date.parse(turn.started_at))}</td>
+                <td data-label={words.conversation}>
                   <Link to={query("/console/ledger", { session_id: turn.session_id })}>
                     <code title={turn.session_id}>{short(turn.session_id)}</code>
                   </Link>
                 </td>
-                <td>
+                <td data-label={words.turn}>
                   <Link to={storyAddress({ request_id: turn.request_id, at: turn.started_at })}>
                     <code title={turn.turn_id}>{short(turn.turn_id)}</code>
                   </Link>

@@ -145,7 +145,9 @@ function Table({ users, ask, put }: TableProps) {
             <td>
               <Badge tone={user.disabled ? "bad" : "good"}>{user.disabled ? words.disabled : words.enabled}</Badge>
             </td>
-            <td class="time">{moment(user.created_at)}</td>
+            <td class="time" data-label={words.created}>
+              {moment(user.created_at)}
+            </td>
             <td class="to">
               <Menu label={words.actions(user.username)} class="quiet small" items={actions(user, ask, put)}>
                 <Icon name="more" />
