@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.journey.browsing import chromium
 from tests.journey.house import House, running_house
+from tests.journey.pages import PageHouse, page_house
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,13 @@ def browser() -> Iterator[Browser]:
         running = chromium(playwright)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def page_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
+    """A house with the agent of the page's tests, for one module."""
+    with page_house(_folder(tmp_path_factory, "page")) as running:
+        yield running
 
 
 def _folder(factory: pytest.TempPathFactory, name: str) -> Path:

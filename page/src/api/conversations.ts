@@ -8,7 +8,7 @@ export function conversationPage(asked: {
   words?: string | null;
   signal?: AbortSignal;
 }): Promise<ConversationPage> {
-  const path = query("/api/conversations", { limit: 50, cursor: asked.cursor, q: asked.words });
+  const path = query("/api/conversations", { limit: 100, cursor: asked.cursor, q: asked.words });
   return json<ConversationPage>("GET", path, { signal: asked.signal });
 }
 

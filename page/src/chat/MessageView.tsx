@@ -9,7 +9,7 @@ import type { Message } from "../state/message";
 import { config, hasHistory } from "../state/session";
 import { READ_BY_ITSELF, readSteps } from "../state/steps";
 import type { Talk } from "../state/talk";
-import { live, notes, talk as words } from "../strings";
+import { live, talk as words } from "../strings";
 import { focusComposer } from "./focus";
 import { ToolCard } from "./ToolCard";
 
@@ -57,7 +57,6 @@ function AnswerView({ message, talk, last }: Props) {
       <h3 class="by">
         <Mark />
         <span>{words.agent}</span>
-        {config().rehearsal && <span class="tag rehearsal">{notes.rehearsal}</span>}
       </h3>
       {answer.parts.map((part, index) =>
         part.kind === "tool" ? (

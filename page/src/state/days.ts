@@ -23,12 +23,18 @@ export type Row<T> = { day: string; item: null } | { day: string; item: T };
 // `items` are in order; each day begins with a row of its own.
 export function byDay<T>(items: readonly T[], when: (item: T) => string, now: Date, locale?: string): Row<T>[] {
   const rows: Row<T>[] = [];
-  let last = "";
+  let last = Number.NaN;
+  let day = "";
   for (const item of items) {
-    const day = dayOf(new Date(when(item)), now, locale);
-    if (day !== last) rows.push({ day, item: null });
+    const at = new Date(when(item));
+    const begins = midnight(at);
+    // A day is named once: names of dates are slow, and there may be thousands of items.
+    if (begins !== last) {
+      day = dayOf(at, now, locale);
+      rows.push({ day, item: null });
+    }
     rows.push({ day, item });
-    last = day;
+    last = begins;
   }
   return rows;
 }
