@@ -17,6 +17,7 @@ export const shell = {
   loading: "Loading",
   close: "Close",
   dismiss: "Dismiss",
+  notices: "Notices",
   copy: "Copy",
   copied: "Copied",
   cancel: "Cancel",

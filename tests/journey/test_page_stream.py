@@ -69,7 +69,9 @@ def test_a_broken_connection_is_read_on_after_what_was_seen(browser: Browser, pa
         """The stream ends after the first words."""
         asked.append(route.request.url)
         if len(asked) == 1:
-            answer = 'id: 1\ndata: {"type":"RUN_STARTED"}\n\nid: 2\ndata: {"type":"TEXT_MESSAGE_START","messageId":"a"}\n\n'
+            answer = (
+                'id: 1\ndata: {"type":"RUN_STARTED"}\n\nid: 2\ndata: {"type":"TEXT_MESSAGE_START","messageId":"a"}\n\n'
+            )
             route.fulfill(headers={"content-type": "text/event-stream"}, body=answer)
         else:
             route.continue_()
@@ -94,7 +96,9 @@ def test_a_log_that_begins_anew_replaces_what_was_shown(browser: Browser, page_h
         asked.append(route.request.url)
         if len(asked) == 1:
             old = 'id: 1\ndata: {"type":"RUN_STARTED"}\n\nid: 2\ndata: {"type":"TEXT_MESSAGE_CONTENT","messageId":"x","delta":"gone"}\n\n'
-            route.fulfill(headers={"content-type": "text/event-stream"}, body=old + "event: server_closing\ndata: {}\n\n")
+            route.fulfill(
+                headers={"content-type": "text/event-stream"}, body=old + "event: server_closing\ndata: {}\n\n"
+            )
         elif len(asked) == 2:
             gone = 'event: reset\ndata: {"reason":"event_unknown","turnId":"t"}\n\n'
             route.fulfill(headers={"content-type": "text/event-stream"}, body=gone)

@@ -30,7 +30,7 @@ function Question({ message, talk }: Props) {
   };
   return (
     <li class="message user">
-      <h3 class="away">{words.you}</h3>
+      <h2 class="away">{words.you}</h2>
       <div class="text">{message.content}</div>
       <div class="acts">
         <CopyButton text={message.content} label={words.copyMessage} />
@@ -54,10 +54,10 @@ function AnswerView({ message, talk, last }: Props) {
   const bad = status === "partial" || status === "failed";
   return (
     <li ref={item} class={`message assistant ${status}`} aria-busy={message.ongoing}>
-      <h3 class="by">
+      <h2 class="by">
         <Mark />
         <span>{words.agent}</span>
-      </h3>
+      </h2>
       {answer.parts.map((part, index) =>
         part.kind === "tool" ? (
           <ToolCard key={`tool ${part.id}`} tool={part} ongoing={message.ongoing} />

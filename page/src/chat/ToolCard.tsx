@@ -29,10 +29,10 @@ export function ToolCard({ tool, ongoing }: { tool: ToolPart; ongoing: boolean }
 function Block({ title, text }: { title: string; text: string }) {
   return (
     <section>
-      <h4>
+      <p class="head">
         <span>{title}</span>
         <CopyButton text={text} label={`${shell.copy}: ${title}`} />
-      </h4>
+      </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls needs the focus */}
       <pre tabIndex={0} role="group" aria-label={title}>{text}</pre>
     </section>

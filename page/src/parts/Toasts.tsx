@@ -9,7 +9,7 @@ const SHOWN = 6000; // milliseconds, for one without an action: that is taken aw
 
 export function Toasts() {
   return (
-    <section class="toasts" aria-label={shell.dismiss}>
+    <section class="toasts" aria-label={shell.notices}>
       {toasts.value.map((one) => (
         <One key={one.id} toast={one} />
       ))}

@@ -54,31 +54,31 @@ export class Talk {
     try {
       const page = await messagePage(session, null);
       if (this.closed) return;
-      this.followings.forEach((one) => {
-        one.abort.abort();
-      });
-      this.followings = [];
       this.merge(page.messages, page.previous_cursor);
       this.reading.value = "ready";
       this.forgetSent(page.messages);
-      void this.resume();
+      if (!this.followings.length) void this.resume();
     } catch (error) {
       if (this.closed || this.messages.value.length) return;
       this.reading.value = error instanceof Refusal && error.status === 404 ? "missing" : "failed";
     }
   }
 
-  // What is on the screen already stays as it is, with its steps.
+  // What is on the screen already stays as it is, with its steps; so does what is being sent and answered meanwhile.
   private merge(stored: readonly StoredMessage[], earlier: string | null): void {
     const before = this.messages.value;
     const known = new Map(before.map((one) => [`${one.role} ${one.turn}`, one]));
-    const page = stored.map((one) => {
-      const same = known.get(`${one.role} ${one.turn_id}`);
-      return same && !same.ongoing && same.text === one.content ? same : Message.stored(one);
-    });
-    const first = stored[0];
-    const joint = first ? before.findIndex((one) => one.role === first.role && one.turn === first.turn_id) : -1;
-    this.messages.value = joint > 0 ? [...before.slice(0, joint), ...page] : page;
+    const going = this.followings.flatMap((one) => before.slice(before.indexOf(one.message) - 1, before.indexOf(one.message) + 1));
+    const turns = new Set(going.map((one) => one.turn));
+    const page = stored
+      .filter((one) => !turns.has(one.turn_id))
+      .map((one) => {
+        const same = known.get(`${one.role} ${one.turn_id}`);
+        return same?.text === one.content ? same : Message.stored(one);
+      });
+    const first = page[0];
+    const joint = first ? before.findIndex((one) => one.role === first.role && one.turn === first.turn) : -1;
+    this.messages.value = [...(joint > 0 ? before.slice(0, joint) : []), ...page, ...going];
     if (joint <= 0) this.earlier.value = earlier;
   }
 
@@ -151,12 +151,19 @@ export class Talk {
     if (fromDraft) dropDraft(this.actor, was);
     if (this.closed) return following.abort.abort();
     user.status.value = "complete";
-    following.turn = user.turn = following.message.turn = response.headers.get("x-turn-id");
+    this.isTurn(following, user, response.headers.get("x-turn-id"));
     following.message.status.value = "running";
     this.known(response.headers.get("x-session-id") ?? was ?? (await sessionInBody(response)));
     if (this.draft.value) this.typed(this.draft.value); // what was typed meanwhile
     if (following.wasStopped) await following.stop();
     return following.through(response);
+  }
+
+  private isTurn(following: Following, user: Message, turn: string | null): void {
+    following.turn = user.turn = following.message.turn = turn;
+    // It may have been read from the store before its answer came.
+    const twice = (one: Message) => turn && one.turn === turn && one !== user && one !== following.message;
+    this.messages.value = this.messages.value.filter((one) => !twice(one));
   }
 
   private known(session: string | null): void {

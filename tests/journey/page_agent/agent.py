@@ -2,6 +2,7 @@
 that it waits, it waits until a file of that name is there."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,8 +13,8 @@ SECONDS = 120.0  # it waits no longer
 
 REPORT = """## Crossing the bridge
 
-Four people, one torch, and a bridge that carries **two at a time**. The slower one sets the pace, so the trick is to send
-the two slowest *together*:
+Four people, one torch, and a bridge that carries **two at a time**. The slower one sets the pace, so the trick is to
+send the two slowest *together*:
 
 1. Ada and Ben cross, Ada comes back.
 2. Cy and Di cross, Ben comes back.
@@ -71,37 +72,39 @@ HOSTILE = """# Prizes <script>window.ran = 1</script>
 
 async def stream(message: str) -> AsyncIterator[Any]:
     """The answer."""
-    words = message.split()
-    if "report" in words:
-        for event in tool("lookup_speeds", '{"people": ["Ada", "Ben", "Cy", "Di"]}', '{"Ada": 1, "Ben": 2, "Cy": 5, "Di": 10}'):
-            yield event
-        for piece in pieces(REPORT):
-            yield piece
-    elif "hostile" in words:
-        for event in tool("<img src=x onerror=window.ran=11>", '{"a": "<script>"}', "<script>window.ran = 12</script>"):
-            yield event
-        yield HOSTILE
-    elif "gate" in words:
+    words = re.findall(r"\w+", message)
+    if "gate" in words:
         yield "Before the gate. "
-        async for piece in wait(words[words.index("gate") + 1]):
-            yield piece
+        await opening(GATES / words[words.index("gate") + 1])
         yield "After the gate."
-    elif "long" in words:
-        for number in range(300):
-            yield f"Line {number}.\n\n"
     elif "fail" in words:
         yield "Half of it"
         raise RuntimeError("as asked")
     else:
-        yield f"You said: {message}"
+        for piece in answer(words, message):
+            yield piece
 
 
-async def wait(name: str) -> AsyncIterator[str]:
-    """Until the gate is open, with a sign of life now and then."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end and not (GATES / name).exists():
-        await asyncio.sleep(0.02)
-    yield ""
+def answer(words: list[str], message: str) -> list[Any]:
+    """What is said without waiting."""
+    if "report" in words:
+        speeds = '{"Ada": 1, "Ben": 2, "Cy": 5, "Di": 10}'
+        return [*tool("lookup_speeds", '{"people": ["Ada", "Ben", "Cy", "Di"]}', speeds), *pieces(REPORT)]
+    if "hostile" in words:
+        return [
+            *tool("<img src=x onerror=window.ran=11>", '{"a": "<script>"}', "<script>window.ran = 12</script>"),
+            HOSTILE,
+        ]
+    if "long" in words:
+        return [f"Line {number}.\n\n" for number in range(300)]
+    return [f"You said: {message}"]
+
+
+async def opening(gate: Path) -> None:
+    """Until the gate is open."""
+    async with asyncio.timeout(SECONDS):
+        while not gate.exists():  # noqa: ASYNC110 - it is opened by another process
+            await asyncio.sleep(0.02)
 
 
 def tool(name: str, arguments: str, result: str) -> list[dict[str, Any]]:
