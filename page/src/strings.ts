@@ -143,7 +143,7 @@ export const live = {
 
 export const problems = {
   offline: "You are offline. What you write is kept; it can be sent when the connection is back.",
-  online: "You are online again.",
+  notSent: "Not sent yet. It is kept: send it when the connection is back.",
   unreachable: "The server does not answer. Your message is kept: try again in a moment.",
   expiredTitle: "Your session has ended",
   expired: "Sign in again to go on where you were. What you wrote is kept on this device.",

@@ -1,5 +1,6 @@
 """An answer on the page while it comes: parts, stop, reload, a broken connection, two tabs, a second message."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from tests.journey.browsing import WAIT, answers, choose, enter, field, opened, 
 from tests.journey.pages import PageHouse, page_house
 
 STOP = "Stop"
+STREAM = {"content-type": "text/event-stream"}
+
+
+def framed(number: int, kind: str, **fields: str) -> str:
+    """An event as the server sends it."""
+    return f"id: {number}\ndata: {json.dumps({'type': kind, **fields})}\n\n"
 
 
 def hold(page: Page, gate: str, *, at: int = 0) -> None:
@@ -72,7 +79,7 @@ def test_a_broken_connection_is_read_on_after_what_was_seen(browser: Browser, pa
             answer = (
                 'id: 1\ndata: {"type":"RUN_STARTED"}\n\nid: 2\ndata: {"type":"TEXT_MESSAGE_START","messageId":"a"}\n\n'
             )
-            route.fulfill(headers={"content-type": "text/event-stream"}, body=answer)
+            route.fulfill(headers=STREAM, body=answer)
         else:
             route.continue_()
 
@@ -95,13 +102,11 @@ def test_a_log_that_begins_anew_replaces_what_was_shown(browser: Browser, page_h
     def reset(route: Route) -> None:
         asked.append(route.request.url)
         if len(asked) == 1:
-            old = 'id: 1\ndata: {"type":"RUN_STARTED"}\n\nid: 2\ndata: {"type":"TEXT_MESSAGE_CONTENT","messageId":"x","delta":"gone"}\n\n'
-            route.fulfill(
-                headers={"content-type": "text/event-stream"}, body=old + "event: server_closing\ndata: {}\n\n"
-            )
+            old = framed(1, "RUN_STARTED") + framed(2, "TEXT_MESSAGE_CONTENT", messageId="x", delta="gone")
+            route.fulfill(headers=STREAM, body=old + "event: server_closing\ndata: {}\n\n")
         elif len(asked) == 2:
             gone = 'event: reset\ndata: {"reason":"event_unknown","turnId":"t"}\n\n'
-            route.fulfill(headers={"content-type": "text/event-stream"}, body=gone)
+            route.fulfill(headers=STREAM, body=gone)
         else:
             route.continue_()
 

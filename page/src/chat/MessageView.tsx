@@ -9,7 +9,7 @@ import type { Message } from "../state/message";
 import { config, hasHistory } from "../state/session";
 import { READ_BY_ITSELF, readSteps } from "../state/steps";
 import type { Talk } from "../state/talk";
-import { live, talk as words } from "../strings";
+import { live, problems, talk as words } from "../strings";
 import { focusComposer } from "./focus";
 import { ToolCard } from "./ToolCard";
 
@@ -91,9 +91,11 @@ function Progress({ message }: { message: Message }) {
 function Trouble({ message, talk, last }: Props) {
   const partial = message.status.value === "partial";
   const why = message.note.value || (partial ? "" : words.failedTurn);
+  // What the person wanted is no trouble.
+  const wanted = why === problems.cancelled || why === problems.superseded || why === words.stopped;
   return (
-    <div class="trouble">
-      <Icon name="alert" />
+    <div class={wanted ? "trouble calm" : "trouble"}>
+      <Icon name={wanted ? "stop" : "alert"} />
       <span>
         {partial ? `${words.partial} ` : ""}
         {why}

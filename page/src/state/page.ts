@@ -44,6 +44,7 @@ export function open(): void {
   });
   addEventListener("online", () => {
     online.value = true;
+    talk.value?.online();
     void look();
   });
   addEventListener("offline", () => {

@@ -10,6 +10,8 @@ export interface Problem {
   until: number | null;
 }
 
+export const OFFLINE = "offline";
+
 const fixed: Record<string, string> = {
   too_many_turns: problems.tooManyTurns,
   too_many_waiting: problems.tooManyTurns,
@@ -31,7 +33,7 @@ const LIMITS = new Set(["user_limited", "address_limited", "rate_limited", "too_
 
 export function problemOf(error: unknown, now = Date.now()): Problem {
   if (error instanceof Unreachable) {
-    return simple("unreachable", navigator.onLine ? problems.unreachable : problems.offline);
+    return navigator.onLine ? simple("unreachable", problems.unreachable) : simple(OFFLINE, problems.notSent);
   }
   if (!(error instanceof Refusal)) return simple("page", error instanceof Error ? error.message : String(error));
   const until = error.retryAfter === null ? null : now + error.retryAfter * 1000;

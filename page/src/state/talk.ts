@@ -9,7 +9,7 @@ import { composer, talk as words } from "../strings";
 import { dropDraft, keepDraft, readDraft } from "./drafts";
 import { Following } from "./following";
 import { Message } from "./message";
-import { type Problem, problemOf } from "./problems";
+import { OFFLINE, type Problem, problemOf } from "./problems";
 import { config, hasHistory, me } from "./session";
 
 export type Reading = "ready" | "loading" | "missing" | "failed";
@@ -203,7 +203,9 @@ export class Talk {
     const text = meanwhile.trim() ? `${user.content}\n\n${meanwhile}` : user.content;
     this.draft.value = text;
     keepDraft(this.actor, this.session.value, text, error instanceof Unreachable);
-    this.problem.value = isAbort(error) ? null : problemOf(error);
+    // That the session is over, the page says itself.
+    const told = isAbort(error) || (error instanceof Refusal && error.status === 401);
+    this.problem.value = told ? null : problemOf(error);
   }
 
   // A draft that was on its way when the page went, and did arrive.
@@ -236,6 +238,11 @@ export class Talk {
   edit(message: Message): void {
     const before = this.draft.value;
     this.typed(before.trim() && before !== message.content ? `${message.content}\n\n${before}` : message.content);
+  }
+
+  // The connection is back: what was said about it no longer holds.
+  online(): void {
+    if (this.problem.value?.code === OFFLINE) this.problem.value = null;
   }
 
   // What may be sent now, and why not.

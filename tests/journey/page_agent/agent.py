@@ -103,7 +103,7 @@ def answer(words: list[str], message: str) -> list[Any]:
 async def opening(gate: Path) -> None:
     """Until the gate is open."""
     async with asyncio.timeout(SECONDS):
-        while not gate.exists():  # noqa: ASYNC110 - it is opened by another process
+        while not gate.exists():  # noqa: ASYNC110, ASYNC240 - it is opened by another process
             await asyncio.sleep(0.02)
 
 
