@@ -178,6 +178,7 @@ def test_the_address_is_the_state(browser: Browser, page_home: PageHouse) -> Non
         assert first != second
         rows(page).filter(has_text="one of two").click()
         expect(questions(page)).to_have_text("one of two")
+        expect(page).to_have_title(re.compile("^One of two · Doorward$", re.IGNORECASE))
         page.go_back()
         expect(questions(page)).to_have_text("two of two")
         page.go_forward()

@@ -12,13 +12,12 @@ import { TopBar } from "./TopBar";
 export function Chat() {
   const open = drawer.value;
   useEffect(() => {
-    if (!open) return undefined;
     const closing = (event: KeyboardEvent) => {
-      if (event.key === "Escape") drawer.value = false;
+      if (event.key === "Escape" && !event.defaultPrevented) drawer.value = false;
     };
     addEventListener("keydown", closing);
     return () => removeEventListener("keydown", closing);
-  }, [open]);
+  }, []);
   const now = talk.value;
   return (
     <div class={hasHistory.value ? "shell" : "shell single"}>

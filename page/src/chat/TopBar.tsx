@@ -1,5 +1,6 @@
 // Above the conversation: its name, what can be done with it, which model answers; and the person, where there is no list.
 
+import { useEffect } from "preact/hooks";
 import { Icon, Mark } from "../parts/Icon";
 import { all } from "../state/list";
 import { drawer, talk } from "../state/page";
@@ -13,6 +14,12 @@ export function TopBar() {
   const found = all.value.find((one) => one.session_id === session);
   const name = found?.conversation_name ?? (hasHistory.value ? words.untitled : product);
   const { rehearsal, model, pattern } = config();
+  useEffect(() => {
+    document.title = found ? `${name} · ${product}` : product;
+    return () => {
+      document.title = product;
+    };
+  }, [found, name]);
   return (
     <header class="top">
       {hasHistory.value ? (

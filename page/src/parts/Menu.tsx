@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface MenuItem {
   label: string;
@@ -29,7 +29,8 @@ export function Menu({ label, items, children, ...rest }: Props) {
     open.value = false;
     if (back) button.current?.focus();
   };
-  useEffect(() => {
+  // Before the next key: it belongs to the menu already.
+  useLayoutEffect(() => {
     if (!open.value) return undefined;
     place(button.current, list.current);
     items_of(list.current)[0]?.focus();
