@@ -308,6 +308,18 @@ def test_of_many_turns_at_once_only_as_many_begin_as_a_user_may_have(there: Lamb
             client.post(f"/api/turns/{answer.json()['turn_id']}/cancel")
 
 
+def test_what_is_deleted_is_forgotten_by_the_agent_at_the_next_sweep(there: LambdaHouse) -> None:
+    with there.client() as client:
+        said = answered(client, "hello")
+        assert client.delete(f"/api/conversations/{said['session_id']}").status_code == 204
+        again = {"message": "hello", "session_id": said["session_id"]}
+        refused = client.post("/api/chat", json=again)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conversation_deleting")
+        swept = there.cloud.invoke("turns", {"sweep": True})
+        assert json.loads(swept.event) == {"closed": 0, "forgotten": 1}, swept.error
+        assert client.post("/api/chat", json=again).status_code in (200, 202)
+
+
 def test_what_is_no_event_of_api_gateway_is_reported_without_a_word_of_what_it_was(there: LambdaHouse) -> None:
     invoked = there.cloud.invoke("chat", {"secret": "hunter2"})
     assert invoked.error is not None

@@ -48,6 +48,7 @@ def invoker(settings: Settings) -> Invoker:
             actor=CHAT_WORKLOAD,
             token_ttl=settings.agent.turn_timeout + settings.chat.turn_token_ttl,
             stall_timeout=settings.agent.stall_timeout,
+            private_sessions=True,
         ),
         time.time,
     )

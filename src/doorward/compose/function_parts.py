@@ -4,13 +4,12 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-
-from msgspec import Struct
 
 from doorward.compose.house import PRICES, Places, clients_allowed
 from doorward.compose.settings import load, variable
-from doorward.errors import DoorwardError, Unauthenticated
+from doorward.errors import ConfigurationError, DoorwardError, Unauthenticated
 from doorward.front_door.behind_gateway import behind_api_gateway
 from doorward.front_door.check import Parts
 from doorward.front_door.door import FrontDoor
@@ -25,11 +24,17 @@ from doorward.stores.sqlite.open import GatewayStores, open_gateway
 from doorward.telemetry.logs import configure_logs
 
 
-class FunctionHouse(Struct, frozen=True):
-    """What a function is made from. `stores` are those of the house, shared by all its functions."""
+class FunctionHouse:
+    """What a function is made from. `stores` are those of the house, shared by all its functions, and opened when asked
+    for: the relay without a budget needs none."""
 
-    settings: Settings
-    stores: GatewayStores
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def stores(self) -> GatewayStores:
+        """The stores."""
+        return open_stores(self.settings)
 
 
 Make = Callable[[FunctionHouse], Function]
@@ -51,7 +56,7 @@ async def _serve(settings: Settings, make: Make) -> None:
     runtime = LambdaRuntime(variable("AWS_LAMBDA_RUNTIME_API") or "")
     try:
         try:
-            function = make(FunctionHouse(settings, open_stores(settings)))
+            function = make(FunctionHouse(settings))
         except DoorwardError as error:
             await runtime.broken(error.code)
             raise
@@ -67,7 +72,12 @@ def _own_file() -> Path | None:
 
 
 def open_stores(settings: Settings) -> GatewayStores:
-    """The stores that the functions share."""
+    """The stores that the functions share. On AWS each function has a disk of its own, so a file there would be shared
+    by nobody: `ConfigurationError` (``store_not_shared``)."""
+    if settings.environment == "production":
+        raise ConfigurationError(
+            "Functions need a store that they share; SQLite is a file of one machine.", code="store_not_shared"
+        )
     return open_gateway(Places(settings).gateway_store)
 
 

@@ -5,6 +5,7 @@
 
 import sys
 import time
+from typing import cast
 
 from doorward.compose.function_agent import caps, credentials, invoker, options
 from doorward.compose.function_parts import FunctionHouse, api_function, budget, run_function
@@ -12,6 +13,7 @@ from doorward.compose.function_routes import chat_function_routes, relay_functio
 from doorward.compose.house import arn
 from doorward.http.lambda_invoke import LambdaEvents
 from doorward.http.lambda_runtime import Function
+from doorward.ports.conversations import BudgetStore
 from doorward.services.chat.handed import HandedChat, HandedOptions, Parts
 from doorward.services.metering import Meter
 from doorward.services.relay import RelayOptions, RelayService
@@ -43,9 +45,12 @@ def _chat(house: FunctionHouse) -> Function:
 
 def _relay(house: FunctionHouse) -> Function:
     settings = house.settings
+    day = budget(settings)
+    # Without a budget the meter never asks its store, and then there need not be one.
+    store = house.stores.budgets if day is not None else cast("BudgetStore", None)
     relay = RelayService(
         invoker(settings),
-        Meter(budget(settings), house.stores.budgets, time.time),
+        Meter(day, store, time.time),
         RelayOptions(
             agent_arn=arn(settings, settings.agent.name),
             timeout=min(settings.agent.turn_timeout, settings.functions.answer_within),

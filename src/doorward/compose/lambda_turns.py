@@ -14,6 +14,7 @@ from doorward.compose.function_agent import invoker, options
 from doorward.compose.function_parts import FunctionHouse, run_function
 from doorward.http.lambda_runtime import Function, Invocation, Responder
 from doorward.model.chat import TurnResult
+from doorward.services.chat.forgetting import forget_pending
 from doorward.services.chat.handed import HandedTurn
 from doorward.services.chat.handed_runs import HandedRuns
 from doorward.services.chat.run import TurnWays
@@ -50,8 +51,11 @@ def make(house: FunctionHouse) -> Function:
         event = msgspec.json.decode(invocation.event, type=_Event)
         if event.turn is not None:
             await runs.run(event.turn, deadline=invocation.deadline)
-        closed = await runs.sweep(lost_after=chosen.turn_timeout + LOST_AFTER) if event.sweep else 0
-        await responder.whole({"closed": closed})
+        closed = forgotten = 0
+        if event.sweep:
+            closed = await runs.sweep(lost_after=chosen.turn_timeout + LOST_AFTER)
+            forgotten = await forget_pending(stores.forgotten, ways_to_agent, chosen.agent_arn, time.time)
+        await responder.whole({"closed": closed, "forgotten": forgotten})
 
     return function
 

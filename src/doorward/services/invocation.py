@@ -5,6 +5,7 @@ The user's own token is never part of it: who the user is travels in a turn toke
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -41,11 +42,13 @@ class Errand(Struct, frozen=True, kw_only=True):
 
 class InvokerOptions(Struct, frozen=True, kw_only=True):
     """`actor` is who calls. `token_ttl` is in seconds and covers the whole turn; an agent that was silent for
-    `stall_timeout` seconds is given up."""
+    `stall_timeout` seconds is given up. With `private_sessions`, the agent's side knows each session by a name that is
+    made of its user and its id."""
 
     actor: str
     token_ttl: float
     stall_timeout: float = 300.0
+    private_sessions: bool = False
 
 
 class Invoker:
@@ -65,7 +68,7 @@ class Invoker:
         asking = self._agent.invoke(
             AgentCall(
                 agent=errand.agent,
-                session_id=errand.session_id,
+                session_id=self._session(errand),
                 payload=msgspec.json.encode(errand.payload),
                 accept=errand.accept,
                 user_id=errand.user.key,
@@ -79,18 +82,20 @@ class Invoker:
     async def resume(self, errand: Errand) -> AgentReply:
         """The answer of a call that was made with `keep`, told again from its first byte. Runs nothing."""
         reply = await self._agent.resume(
-            errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand)
+            errand.agent, self._session(errand), user_id=errand.user.key, turn_token=self._token(errand)
         )
         return await self._heard(reply)
 
     async def stop(self, errand: Errand) -> None:
         """Tell the agent's side that nobody waits for this call any longer."""
-        await self._agent.stop(errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand))
+        await self._agent.stop(
+            errand.agent, self._session(errand), user_id=errand.user.key, turn_token=self._token(errand)
+        )
 
     async def forget(self, errand: Errand) -> None:
         """Have the agent's side forget all that it keeps of this session."""
         await self._agent.forget(
-            errand.agent, errand.session_id, user_id=errand.user.key, turn_token=self._token(errand)
+            errand.agent, self._session(errand), user_id=errand.user.key, turn_token=self._token(errand)
         )
 
     async def _heard(self, reply: AgentReply) -> AgentReply:
@@ -99,12 +104,19 @@ class Invoker:
             raise AgentFailed("The agent reported an error.")
         return replace(reply, chunks=Unsilent(reply.chunks, self._options.stall_timeout))
 
+    def _session(self, errand: Errand) -> str:
+        """INVARIANT: where the agent's side does not keep users apart (AgentCore: "does not enforce session-to-user
+        mappings"), two users' sessions of one id are two sessions there (AP-SES-02). 64 characters."""
+        if not self._options.private_sessions:
+            return errand.session_id
+        return hashlib.sha256(f"{errand.user.key}/{errand.session_id}".encode()).hexdigest()
+
     def _token(self, errand: Errand) -> Secret:
         identity = TurnIdentity(
             issuer=errand.user.issuer,
             subject=errand.user.subject,
             actor=self._options.actor,
-            session_id=errand.session_id,
+            session_id=self._session(errand),
             turn_id=errand.turn_id,
             audience=errand.agent,
             expires_at=self._clock() + self._options.token_ttl,

@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from doorward.compose.function_parts import open_stores
+from doorward.compose.settings import load
+from doorward.errors import ConfigurationError
 from doorward.front_door import door
 from doorward.front_door.address_limit import AddressLimit
 from doorward.front_door.authenticate import Authenticate
@@ -55,3 +59,11 @@ def test_every_check_of_the_house_stands_there_too_but_those_that_api_gateway_ma
     kept = [check for check in door.CHECKS if check not in theirs]
     assert [check for check in listed if check in door.CHECKS] == kept
     assert len(listed) == len(kept) + 1
+
+
+def test_a_file_is_no_store_of_functions(tmp_path: Path) -> None:
+    """On AWS each environment has a disk of its own: what one stored, no other would find."""
+    settings = load(environ={}, options={"environment": "production", "data": str(tmp_path)}).settings
+    with pytest.raises(ConfigurationError) as caught:
+        open_stores(settings)
+    assert caught.value.code == "store_not_shared"

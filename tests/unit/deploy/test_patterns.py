@@ -74,7 +74,15 @@ def test_one_role_may_run_the_agent_and_everybody_else_is_denied(pattern: str, c
         assert rules["NobodyElse"]["Principal"] == {"AWS": "*"}
         assert rules["NobodyElse"]["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": [f"${{{caller}.Arn}}"]}}
         assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["NobodyElse"]["Action"]
+        assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["OnlyOurService"]["Action"]
         assert rules["OnlyOurService"]["Principal"] == {"AWS": [f"${{{caller}.Arn}}"]}
+
+
+def test_the_functions_that_people_reach_can_neither_run_nor_stop_an_agent() -> None:
+    roles = of_kind(made("conversations"), "AWS::IAM::Role")
+    for name in ("ChatRole", "ConversationsRole"):
+        for action in ("InvokeAgentRuntime", "InvokeAgentRuntimeForUser", "StopRuntimeSession"):
+            assert not may(roles[name], f"bedrock-agentcore:{action}"), name
 
 
 def test_that_role_is_for_one_runtime() -> None:

@@ -117,7 +117,11 @@ def _policy(target: str, arns: list[str]) -> Map:
             "Sid": "OnlyOurService",
             "Effect": "Allow",
             "Principal": {"AWS": arns},
-            "Action": ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"],
+            "Action": [
+                "bedrock-agentcore:InvokeAgentRuntime",
+                "bedrock-agentcore:InvokeAgentRuntimeForUser",
+                "bedrock-agentcore:StopRuntimeSession",
+            ],
             "Resource": target,
         },
         {

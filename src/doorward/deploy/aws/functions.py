@@ -74,7 +74,12 @@ def _invoke() -> Map:
     own = [att("Agent", "AgentRuntimeArn"), sub("${Agent.AgentRuntimeArn}/*")]
     return allow(
         "OneAgent",
-        ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"],
+        # The user's id is a header with a grant of its own.
+        [
+            "bedrock-agentcore:InvokeAgentRuntime",
+            "bedrock-agentcore:InvokeAgentRuntimeForUser",
+            "bedrock-agentcore:StopRuntimeSession",
+        ],
         [*own],
     )
 
@@ -86,15 +91,10 @@ def _relay(plan: Plan) -> Function:
 
 def _with_history(plan: Plan) -> dict[str, Function]:
     """Three functions. The one that people reach starts turns and tells of them, but cannot run the agent."""
-    stop = allow(
-        "StopsSessions",
-        ["bedrock-agentcore:StopRuntimeSession"],
-        [att("Agent", "AgentRuntimeArn"), sub("${Agent.AgentRuntimeArn}/*")],
-    )
     start = allow("StartsTurns", ["lambda:InvokeFunction"], [att("TurnsFunction", "Arn")])
     never = deny(
         "RunsNoAgent",
-        ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:InvokeAgentRuntimeForUser", "bedrock:*"],
+        ["bedrock-agentcore:*", "bedrock:*"],
         ["*"],
     )
     return {
@@ -102,7 +102,7 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             module="chat",
             memory=512,
             timeout=60,
-            statements=[*_table(), start, stop, never],
+            statements=[*_table(), start, never],
             environment={**_agent_address(), "DOORWARD_FUNCTIONS_TURNS": ref("TurnsFunction")},
         ),
         "Turns": Function(

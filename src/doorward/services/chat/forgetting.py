@@ -50,24 +50,32 @@ class Forgetting:
     async def _one_round(self) -> float:
         """Forget what is pending; the seconds until the next look."""
         try:
-            pending = await self._store.pending(limit=BATCH)
-            for item in pending:
-                await self._forget(item)
+            pending = await forget_pending(self._store, self._invoker, self._agent, self._clock)
         except DoorwardError as error:
             log.warning("agent_did_not_forget", code=error.code)
             return AFTER_A_FAILURE
-        return 0.0 if len(pending) == BATCH else LOOK_EVERY
+        return 0.0 if pending == BATCH else LOOK_EVERY
 
-    async def _forget(self, item: Forgotten) -> None:
-        user = User(issuer=item.issuer, subject=item.subject, username="")
-        turn_id = sortable_id(self._clock())
-        errand = Errand(
-            user=user,
-            agent=self._agent,
-            session_id=item.session_id,
-            turn_id=turn_id,
-            payload={},
-            request_id=turn_id,
-        )
-        await self._invoker.forget(errand)
-        await self._store.done(user.key, item.session_id)
+
+async def forget_pending(store: ForgottenStore, invoker: Invoker, agent_arn: str, clock: Clock) -> int:
+    """Have the agent's side forget some of what is pending, at most `BATCH`. Returns how many. Raises what
+    `Agent.forget` raises; what was forgotten until then stays so."""
+    pending = await store.pending(limit=BATCH)
+    for item in pending:
+        await _forget(store, invoker, agent_arn, (item, sortable_id(clock())))
+    return len(pending)
+
+
+async def _forget(store: ForgottenStore, invoker: Invoker, agent_arn: str, what: tuple[Forgotten, str]) -> None:
+    item, turn_id = what
+    user = User(issuer=item.issuer, subject=item.subject, username="")
+    errand = Errand(
+        user=user,
+        agent=agent_arn,
+        session_id=item.session_id,
+        turn_id=turn_id,
+        payload={},
+        request_id=turn_id,
+    )
+    await invoker.forget(errand)
+    await store.done(user.key, item.session_id)

@@ -1,0 +1,210 @@
+"""Turns that are begun in one function and run in another, over the real store."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.unit.services.house import AGENT, ANNA, BEN, INVOKER, Script, ScriptedAgent, delta, sse
+
+from doorward.errors import AgentUnreachable, Conflict, InvalidInput, NotFound, TooManyRequests, TurnContinues
+from doorward.identity.turn_tokens import SignedTurnTokens
+from doorward.model.chat import TurnResult, TurnStatus
+from doorward.ports.services import Sending
+from doorward.services.chat.handed import HandedChat, HandedOptions, HandedTurn, Parts
+from doorward.services.chat.handed_runs import HandedRuns
+from doorward.services.chat.options import ChatOptions
+from doorward.services.chat.run import TurnWays
+from doorward.services.invocation import Invoker
+from doorward.stores.sqlite.open import GatewayStores, open_gateway
+
+pytestmark = pytest.mark.anyio
+
+SLOW = HandedOptions(answer_within=0.2, poll=0.05, streams_per_user=2)
+
+
+class Runner:
+    """Where turns are handed to: kept, until the test runs them."""
+
+    def __init__(self) -> None:
+        self.events: list[bytes] = []
+        self.refuses = False
+
+    async def begin(self, event: bytes) -> None:
+        if self.refuses:
+            raise AgentUnreachable("No.")
+        self.events.append(event)
+
+    def handed(self) -> HandedTurn:
+        return msgspec.json.decode(self.events[-1], type=dict[str, HandedTurn])["turn"]
+
+
+class Functions:
+    """A chat function and a turns function that share a store."""
+
+    def __init__(self, stores: GatewayStores) -> None:
+        self.stores = stores
+        self.agent = ScriptedAgent()
+        self.runner = Runner()
+        tokens = SignedTurnTokens("house", Ed25519PrivateKey.generate(), time.time)
+        self.invoker = Invoker(self.agent, tokens, INVOKER, time.time)
+        self.options = ChatOptions(agent_arn=AGENT, turn_timeout=60.0, turns_per_user=2, heartbeat=60.0)
+        self.runs = HandedRuns(self.ways, stores.marks, self.options)
+
+    def chat(self, handed: HandedOptions = SLOW) -> HandedChat:
+        """A new one each time: a function keeps nothing."""
+        parts = Parts(turns=self.stores.turns, marks=self.stores.marks, runner=self.runner, clock=time.time)
+        return HandedChat(parts, self.options, handed)
+
+    def ways(self, on_unwritten: Callable[[TurnResult], None]) -> TurnWays:
+        return TurnWays(turns=self.stores.turns, invoker=self.invoker, clock=time.time, on_unwritten=on_unwritten)
+
+    async def run(self) -> None:
+        await self.runs.run(self.runner.handed(), deadline=time.time() + 60)
+
+
+@pytest.fixture
+async def there(tmp_path: Path) -> AsyncIterator[Functions]:
+    stores = open_gateway(tmp_path / "gateway.db")
+    yield Functions(stores)
+    stores.close()
+
+
+async def begun(there: Functions, message: str = "hello", session_id: str | None = None) -> str:
+    started = await there.chat().start(ANNA, message, session_id=session_id, request_id="r")
+    return started.turn_id
+
+
+async def test_a_turn_goes_on_while_the_request_ends_and_its_answer_is_there_later(there: Functions) -> None:
+    there.agent.answer = lambda _: Script(sse(delta("Hel"), delta("lo")))
+    turn_id = await begun(there)
+    with pytest.raises(TurnContinues):
+        await there.chat().answer(ANNA, turn_id)
+    await there.run()
+    assert (await there.chat().answer(ANNA, turn_id)).response == "Hello"
+
+
+async def test_the_event_holds_what_the_turn_needs_and_no_key_of_its_sender(there: Functions) -> None:
+    await begun(there, "what time is it")
+    handed = there.runner.handed()
+    assert handed.job.new.message == "what time is it"
+    assert handed.job.user.subject == "anna"
+    assert handed.job.new.idempotency is None
+    assert handed.job.new.reservation is None
+
+
+async def test_an_event_that_comes_twice_runs_the_agent_once(there: Functions) -> None:
+    turn_id = await begun(there)
+    await asyncio.gather(there.run(), there.run())
+    await there.run()
+    assert len(there.agent.calls) == 1
+    assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.COMPLETED
+
+
+async def test_a_turn_that_was_deleted_or_ended_meanwhile_is_not_run(there: Functions) -> None:
+    there.runner.refuses = True
+    with pytest.raises(AgentUnreachable):
+        await begun(there)
+    there.runner.refuses = False
+    turn_id = await begun(there)
+    event = there.runner.handed()
+    gone = msgspec.structs.replace(event.job.new, turn_id="nowhere")
+    await there.runs.run(
+        msgspec.structs.replace(event, job=msgspec.structs.replace(event.job, new=gone)), deadline=time.time() + 60
+    )
+    assert there.agent.calls == []
+    assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.RUNNING
+
+
+async def test_a_turn_that_nobody_takes_is_closed_and_the_conversation_is_free(there: Functions) -> None:
+    there.runner.refuses = True
+    with pytest.raises(AgentUnreachable):
+        await begun(there, session_id="s" * 36)
+    there.runner.refuses = False
+    turn_id = await begun(there, session_id="s" * 36)
+    await there.run()
+    assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.COMPLETED
+
+
+async def test_places_are_counted_in_the_store_and_given_back_at_the_end(there: Functions) -> None:
+    """AP-LIM-04: each request has a function of its own, so nothing can be counted in it."""
+    first = await begun(there)
+    event = there.runner.handed()
+    await begun(there)
+    with pytest.raises(TooManyRequests) as caught:
+        await begun(there)
+    assert caught.value.code == "too_many_turns"
+    await there.chat().start(BEN, "hello", session_id=None, request_id="r")
+    await there.runs.run(event, deadline=time.time() + 60)
+    assert (await there.chat().turn(ANNA, first)).status is TurnStatus.COMPLETED
+    await begun(there)
+
+
+async def test_streams_are_counted_too_and_a_reader_who_goes_gives_the_place_back(there: Functions) -> None:
+    turn_id = await begun(there)
+    open_streams = [await there.chat().events(ANNA, turn_id, after=0) for _ in range(2)]
+    assert [(await anext(stream))[0].sequence for stream in open_streams] == [1, 1]
+    with pytest.raises(TooManyRequests):
+        await there.chat().events(ANNA, turn_id, after=0)
+    await open_streams[0].aclose()  # type: ignore[attr-defined]
+    await (await there.chat().events(ANNA, turn_id, after=0)).aclose()  # type: ignore[attr-defined]
+    await open_streams[1].aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_stream_ends_open_at_its_time_and_whole_when_the_turn_has_ended(there: Functions) -> None:
+    turn_id = await begun(there)
+    first = [event async for batch in await there.chat().events(ANNA, turn_id, after=0) for event in batch]
+    assert [event.sequence for event in first] == [1]
+    await there.run()
+    rest = [event async for batch in await there.chat().events(ANNA, turn_id, after=1) for event in batch]
+    assert [event.sequence for event in rest] == list(range(2, 2 + len(rest)))
+    assert b"RUN_FINISHED" in rest[-1].data
+
+
+async def test_a_cancelled_turn_ends_with_what_it_has_and_the_agent_is_told(there: Functions) -> None:
+    waits = asyncio.Event()
+    there.agent.answer = lambda _: Script(sse(delta("So far")), waits)
+    turn_id = await begun(there)
+    running = asyncio.create_task(there.run())
+    async with asyncio.timeout(30):
+        turn = await there.chat().cancel(ANNA, turn_id)
+        await running
+    assert turn.status is TurnStatus.CANCELLED
+    assert len(there.agent.stopped) == 1
+
+
+async def test_what_is_anothers_is_not_there(there: Functions) -> None:
+    turn_id = await begun(there)
+    for asked in (
+        there.chat().turn(BEN, turn_id),
+        there.chat().events(BEN, turn_id, after=0),
+        there.chat().answer(BEN, turn_id),
+        there.chat().cancel(BEN, turn_id),
+    ):
+        with pytest.raises(NotFound):
+            await asked
+
+
+async def test_a_busy_conversation_refuses_or_waits_and_cannot_be_interrupted_here(there: Functions) -> None:
+    session = "s" * 36
+    await begun(there, session_id=session)
+    with pytest.raises(Conflict) as refused:
+        await begun(there, session_id=session)
+    assert refused.value.code == "turn_active"
+    for on_busy, kind in (("enqueue", Conflict), ("interrupt", InvalidInput)):
+        with pytest.raises(kind):
+            await there.chat().start(
+                ANNA, "hello", session_id=session, request_id="r", sending=Sending(on_busy=on_busy)
+            )
+
+
+async def test_a_lost_turn_is_closed_by_the_sweep_and_one_that_still_runs_is_left(there: Functions) -> None:
+    turn_id = await begun(there)
+    assert await there.runs.sweep(lost_after=60.0) == 0
+    assert await there.runs.sweep(lost_after=0.0) == 1
+    turn = await there.chat().turn(ANNA, turn_id)
+    assert (turn.status, turn.error_code) == (TurnStatus.INTERRUPTED, "turn_interrupted")
+    assert there.agent.calls == []
