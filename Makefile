@@ -7,7 +7,7 @@ SETUP := $(VENV)/.setup-$(shell cksum pyproject.toml | cut -d' ' -f1)
 TESTS := $(VENV)/.tests-$(shell cksum pyproject.toml | cut -d' ' -f1)
 PAGE := page/node_modules/.installed-$(shell cksum page/package-lock.json | cut -d' ' -f1)
 
-.PHONY: help setup up page test check check-aws format bench bench-peers clean
+.PHONY: help setup up page test check check-aws probe-lambda format bench bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -55,6 +55,9 @@ check-aws: $(TESTS) ## fetch SAM and checkov into .test/, check the AWS template
 	@test -x .test/sam/bin/sam || { $(PYTHON) -m venv .test/sam && .test/sam/bin/python -m pip install --quiet --disable-pip-version-check 'aws-sam-cli>=1.150'; }
 	@test -x .test/checkov/bin/checkov || { $(PYTHON) -m venv .test/checkov && .test/checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov>=3.2'; }
 	PATH="$(CURDIR)/.test/sam/bin:$(CURDIR)/.test/checkov/bin:$$PATH" $(BIN)/python deploy/aws/check.py
+
+probe-lambda: $(TESTS) ## attack a house whose services run as Lambda functions, and print the table
+	ALL_ROWS=yes $(BIN)/python -m pytest -q -s tests/journey/test_lambda.py -k probe
 
 format: $(TESTS) ## format the code
 	$(BIN)/ruff check --fix .

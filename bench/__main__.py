@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import (
     machine,
     row_front_door,
+    row_functions,
     row_pages,
     row_peers,
     row_resume,
@@ -29,6 +30,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "sessions": row_sessions.rows,
     "pages": row_pages.rows,
     "size": row_size.rows,
+    "functions": row_functions.rows,
     "peers": row_peers.rows,
 }
 BY_DEFAULT = [name for name in ROWS if name != "peers"]

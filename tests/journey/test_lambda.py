@@ -2,7 +2,10 @@
 API Gateway, users from moto's Cognito, and our agent door as AgentCore."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +23,17 @@ from tests.journey.lambda_house import Cloud, processes
 
 AWS = "https://cognito-idp.us-east-1.amazonaws.com"
 PASSWORD = "Correct-horse-7"
+# What the functions, their store and the agent's door answer for; `make probe-lambda` asks for all of it.
+ALL_ROWS = (
+    *(f"AP-BYP-{number:02}" for number in range(1, 10)),
+    *(f"AP-SES-{number:02}" for number in (1, 2, 3, 4, 5, 8)),
+    *("AP-JWT-01", "AP-JWT-06", "AP-JWT-09", "AP-HTP-10", "AP-LIM-04", "AP-LIM-06"),
+    *("AP-AUD-04", "AP-AUD-07", "AP-WALLET"),
+)
+SOME_ROWS = ("AP-BYP-01", "AP-BYP-04", "AP-SES-01", "AP-SES-04", "AP-LIM-04", "AP-LIM-06", "AP-JWT-09", "AP-AUD-07")
+OURS = ALL_ROWS if os.environ.get("ALL_ROWS") else SOME_ROWS
+
+
 KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
@@ -33,6 +47,8 @@ class LambdaHouse:
     id_token: str
     foreign: str
     folder: Path
+    moto: str
+    pool: dict[str, Any]
 
     def client(self, user: str | None = "ada", **headers: str) -> httpx2.Client:
         if user is not None:
@@ -60,7 +76,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
                 shutil.copytree(house.data / "keys", data / "keys")
                 counts = {"chat": 3, "turns": 2, "conversations": 1}
                 with processes(cloud, counts, _environment(house, pool, data), folder):
-                    yield LambdaHouse(cloud, house, pool["tokens"], pool["id_token"], pool["foreign"], folder)
+                    yield LambdaHouse(
+                        cloud, house, pool["tokens"], pool["id_token"], pool["foreign"], folder, url, pool
+                    )
         finally:
             cloud.stop()
     finally:
@@ -87,6 +105,17 @@ def _pool(url: str) -> dict[str, Any]:
     return found
 
 
+def _toml(table: dict[str, Any]) -> str:
+    """TOML of texts, lists and tables; a table in a line of its own is as good as one with a head."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{name} = {text(item)}" for name, item in value.items()) + "}"
+        return "[" + ", ".join(map(text, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+    return "".join(f"{name} = {text(value)}\n" for name, value in table.items())
+
+
 def _signed_in(cognito: Any, client: str, user: str) -> dict[str, Any]:
     given = cognito.initiate_auth(
         ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": user, "PASSWORD": PASSWORD}
@@ -106,6 +135,7 @@ def _environment(house: House, pool: dict[str, Any], data: Path) -> dict[str, st
         "DOORWARD_SIGN_IN_TOKEN_STYLE": "cognito",
         "DOORWARD_AGENT_URL": house.ready["agent_door"],
         "DOORWARD_FUNCTIONS_ANSWER_WITHIN": "2.5",
+        "DOORWARD_FRONT_DOOR_OPEN_STREAMS": "2",  # fewer than there are processes, so that the limit is what refuses
         "DOORWARD_TELEMETRY_LOG_FORMAT": "json",
     }
 
@@ -336,3 +366,41 @@ def test_neither_tokens_nor_messages_are_in_a_log_and_verdicts_are(there: Lambda
     assert not [token for token in (*there.tokens.values(), there.id_token) if token[-20:] in said]
     entries = [json.loads(line)["ledger"] for line in said.splitlines() if line.startswith('{"ledger"')]
     assert {"allow", "deny"} <= {each["entry"]["verdict"] for each in entries}
+
+
+def test_the_probe_finds_every_row_blocked_that_functions_answer_for(there: LambdaHouse) -> None:
+    """The table for a `conversations` house of functions. Rows about the wire itself would attack our stand-in for API
+    Gateway, and say nothing; what is left is what the functions, their store and the agent's door answer for."""
+    workload = there.house.ready["workload"]
+    target = {
+        "name": "functions",
+        "pattern": "conversations",
+        "front_door": there.cloud.url,
+        "agent_door": there.house.ready["agent_door"],
+        "agent_arn": there.house.ready["agent_arn"],
+        "whoami": "/api/me",
+        "history": "/api/conversations",
+        "turns": "/api/turns",
+        "sign_in": {
+            "kind": "cognito",
+            "cognito_url": there.moto,
+            "client_id": there.pool["page"],
+        },
+        "chat": {"path": "/api/chat", "canary": "I am the rehearsal model", "slow_prompt": "please wait 2 seconds"},
+        "users": [{"username": user, "password": PASSWORD} for user in ("ada", "bob")],
+        "workload": {name: workload[name] for name in ("region", "access_key_id", "secret_access_key")},
+        "metrics": [there.house.environment["metrics"]],
+        "logs": [str(log) for log in sorted(there.folder.glob("*.log"))],
+    }
+    file, found = there.folder / "probe.toml", there.folder / "found.json"
+    file.write_text(_toml(target), encoding="utf-8")
+    command = [sys.executable, "-m", "doorward", "probe", "--target", str(file), f"--json={found}"]
+    for row in OURS:
+        command += ["--only", row]
+    done = subprocess.run(command, cwd=there.folder, capture_output=True, text=True, timeout=300, check=False)
+    assert found.exists(), done.stderr
+    (report,) = json.loads(found.read_text(encoding="utf-8"))["targets"]
+    results = {row["id"]: (row["result"], row["sentence"]) for row in report["rows"]}
+    print(done.stdout)  # noqa: T201 - the table, for whoever runs it with -s
+    assert not {row: said for row, said in results.items() if said[0] not in ("blocked", "not applicable")}, done.stdout
+    assert len([said for said in results.values() if said[0] == "blocked"]) > len(results) / 2
