@@ -63,6 +63,11 @@ def test_a_user_can_be_added_listed_disabled_and_given_a_password(tmp_path: Path
     assert run("user", "add", "MALLORY-test", *data).returncode == 2
     assert "mallory-test\t" in run("user", "list", *data).stdout
     assert "operator" in run("user", "list", *data).stdout
+    assert run("user", "roles", "mallory-test", *data).returncode == 0
+    assert "operator" not in run("user", "list", *data).stdout
+    assert run("user", "roles", "mallory-test", "--role", "operator", "--role", "auditor", *data).returncode == 0
+    assert "auditor,operator" in run("user", "list", *data).stdout
+    assert "[user_not_found]" in run("user", "roles", "nobody", *data).stderr
     weak = run("user", "passwd", "mallory-test", "--password-stdin", *data, given="short\n")
     assert (weak.returncode, "[password_too_short]" in weak.stderr) == (2, True)
     assert run("user", "passwd", "mallory-test", *data).returncode == 0

@@ -319,6 +319,10 @@ def test_a_search_of_the_ledger_stands_in_the_address_and_leads_to_a_story(
         assert _violations(page) == []
         page.go_back()
         expect(rows.first).to_contain_text("for user-two")
+        page.get_by_role("link", name="Ledger").click()
+        expect(page.get_by_label("Without what the console was shown")).to_be_checked()
+        expect(rows.first).to_be_visible()
+        assert not rows.filter(has_text="GET /api/operator").filter(has_not_text="deny").count()
         page.goto("/console/ledger?code=nothing_of_the_kind")
         expect(page.get_by_text("No entry fits.")).to_be_visible()
         page.get_by_role("button", name="Verify from the start").click()

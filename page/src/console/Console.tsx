@@ -18,6 +18,9 @@ import { Story } from "./Story";
 import { Turns } from "./Turns";
 import { Users } from "./Users";
 
+// What the console itself is shown every few seconds would hide the rest.
+const LEDGER = "/console/ledger?console=hide";
+
 interface Section {
   key: keyof typeof sections;
   to: string;
@@ -26,7 +29,7 @@ interface Section {
 
 const SECTIONS: Section[] = [
   { key: "now", to: "/console", view: Now },
-  { key: "ledger", to: "/console/ledger", view: Ledger },
+  { key: "ledger", to: LEDGER, view: Ledger },
   { key: "turns", to: "/console/turns", view: Turns },
   { key: "users", to: "/console/users", view: Users },
   { key: "settings", to: "/console/settings", view: Settings },

@@ -96,7 +96,7 @@ function Filters({ wanted }: { wanted: Wanted }) {
           <Icon name="search" />
           {words.apply}
         </button>
-        <button type="button" class="plain" onClick={() => go(PATH)}>
+        <button type="button" class="plain" onClick={() => go(query(PATH, { console: "hide" }))}>
           {words.clear}
         </button>
         <span class="push" />

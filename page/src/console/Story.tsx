@@ -22,7 +22,7 @@ export function Story({ id }: { id: string }) {
   return (
     <>
       <p>
-        <Link to="/console/ledger" class="back">
+        <Link to={query("/console/ledger", { console: "hide" })} class="back">
           {words.back}
         </Link>
       </p>
