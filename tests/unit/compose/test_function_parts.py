@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from doorward.cli.main import root
 from doorward.compose.function_parts import open_stores
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
@@ -67,3 +69,47 @@ def test_a_file_is_no_store_of_functions(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_stores(settings)
     assert caught.value.code == "store_not_shared"
+
+
+ONLY_WHAT_IS_PACKED = """
+import sys
+from importlib.metadata import packages_distributions, requires
+
+def closure(names):
+    seen = set()
+    while names:
+        name = names.pop().lower().replace("_", "-")
+        if name not in seen:
+            seen.add(name)
+            lines = [line for line in requires(name) or [] if "extra ==" not in line]
+            names += [re.match(r"[A-Za-z0-9._-]+", line)[0] for line in lines]
+    return seen
+
+import re
+packed = closure([re.match(r"[A-Za-z0-9._-]+", line)[0] for line in open("requirements.txt") if line.strip()])
+owners = packages_distributions()
+
+class Only:
+    def find_spec(self, name, path=None, target=None):
+        of = {each.lower().replace("_", "-") for each in owners.get(name.split(".")[0], [])}
+        if of and not of & packed and "doorward" not in of:
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Only())
+sys.path.insert(0, ".")
+import doorward
+assert doorward.__file__.startswith(sys.argv[1]), doorward.__file__
+for name in sys.argv[2:]:
+    __import__(name)
+"""
+
+
+def test_what_is_packed_is_enough_for_every_function(tmp_path: Path) -> None:
+    """The copy of the code, and the packages that its requirements name with what they need; nothing else."""
+    made = CliRunner().invoke(root, ["deploy", "aws", "--pattern", "conversations", "--out", str(tmp_path)])
+    assert made.exit_code == 0, made.output
+    package = tmp_path / "functions"
+    modules = [f"doorward.compose.lambda_{name}" for name in FUNCTIONS]
+    command = [sys.executable, "-c", ONLY_WHAT_IS_PACKED, str(package), *modules]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=package)
+    assert ended.returncode == 0, ended.stderr

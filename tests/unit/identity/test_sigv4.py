@@ -243,3 +243,18 @@ def test_a_claim_says_what_it_covers():
     assert isinstance(claim, Claim)
     assert claim.signed == {"host", "content-type", SESSION, "x-amz-date"}
     assert claim.signed_at == NOW
+
+
+def test_a_roles_key_signs_its_session_token_for_the_service_that_it_calls():
+    """What a function sends: AWS gives its role a key for some hours, with a token."""
+    key = Credentials(KEY.key_id, KEY.secret, "lambda", Secret("a/session+token=="))
+    path, body = "/2015-03-31/functions/turns/invocations", b"{}"
+    headers = [("host", "lambda.us-east-1.amazonaws.com"), ("x-amz-invocation-type", "Event")]
+    ours = dict(sign(Head("POST", path, "", headers), body, key, region=REGION, at=NOW))
+    request = AWSRequest(method="POST", url=f"https://{headers[0][1]}{path}", data=body, headers=dict(headers))
+    frozen = dt.datetime.fromtimestamp(NOW, dt.UTC)
+    with mock.patch("botocore.auth.get_current_datetime", return_value=frozen):
+        theirs = BotocoreCredentials(KEY.key_id, KEY.secret.reveal(), "a/session+token==")
+        SigV4Auth(theirs, "lambda", REGION).add_auth(request)
+    assert ours["x-amz-security-token"] == request.headers["X-Amz-Security-Token"]
+    assert ours["authorization"] == request.headers["Authorization"]
