@@ -20,7 +20,7 @@ from yarl import URL
 from doorward.compose.gateway import GatewayHouse
 from doorward.compose.house import Places
 from doorward.compose.listen import with_addresses
-from doorward.compose.settings import load
+from doorward.compose.settings import Loaded, load
 from doorward.http.server import make_server
 from doorward.stores.sqlite.open import open_gateway
 
@@ -98,7 +98,7 @@ async def front_door(folder: Path, moto: str, pool: dict[str, Any], **options: A
     settings = with_addresses(load(environ={}, options=chosen).settings, gateway_port=port, agent_port=1)
     stores = open_gateway(Places(settings).gateway_store)
     async with detour(moto) as session:
-        house = GatewayHouse(settings, stores, session)
+        house = GatewayHouse(Loaded(settings, {}), stores, session)
         server = make_server(house.door(await house.issuer_metadata()), protocol=house.protocol(), grace=1.0)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:

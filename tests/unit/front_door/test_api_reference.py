@@ -15,6 +15,7 @@ from doorward.front_door.api.operator.house import house_routes
 from doorward.front_door.api.operator.ledger import ledger_routes
 from doorward.front_door.api.operator.ledger_export import export_routes as ledger_export_routes
 from doorward.front_door.api.operator.metrics import metrics_routes
+from doorward.front_door.api.operator.sessions import session_routes
 from doorward.front_door.api.operator.turns import running_turn_routes
 from doorward.front_door.api.operator.users import user_routes
 from doorward.front_door.api.pass_through import PassThrough, pass_through_routes
@@ -70,6 +71,7 @@ def operator_routes() -> list[Route]:
         *ledger_export_routes(NOTHING),
         *user_routes(NOTHING, ""),
         *running_turn_routes(NOTHING),
+        *session_routes(NOTHING),
         *house_routes(NOTHING),
     ]
 

@@ -1,8 +1,11 @@
 """``/api/operator/sessions`` and ``/api/operator/agents``: what runs in the runtime, and the switches."""
 
-from doorward.errors import Conflict, NotFound
+import re
+from collections.abc import Awaitable, Callable
+
+from doorward.errors import AgentFailed, Conflict, NotFound
 from doorward.front_door.api.operator.shapes import AgentItem, RuntimeView, SessionItem
-from doorward.front_door.api.shapes import timestamp
+from doorward.front_door.api.shapes import SESSION_ID_PATTERN, timestamp
 from doorward.http.request import Request
 from doorward.http.response import Problem, Response, json_response
 from doorward.http.routes import Access, Route
@@ -10,7 +13,8 @@ from doorward.model.agent import AgentState, LiveSession
 from doorward.ports.agent import Operations
 
 _SHOWN = 1000
-
+_OWNER = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,47}")
 
 _SEEN = {200: RuntimeView, 404: Problem, 409: Problem, 502: Problem}
 
@@ -72,22 +76,39 @@ class _Desk:
 
     async def end(self, request: Request) -> Response:
         owner, session_id = request.params["owner"], request.params["session_id"]
-        if not await self._there().end_session(owner, session_id):
+        # What cannot be an id is at no session; the agent door would only call it invalid.
+        named = _OWNER.fullmatch(owner) and re.fullmatch(SESSION_ID_PATTERN, session_id)
+        if not named or not await self._there().end_session(owner, session_id):
             raise NotFound("Nothing runs in such a session.")
         return Response(status=204)
 
     async def stop(self, request: Request) -> Response:
-        await self._there().stop_agent(request.params["name"])
+        await self._switch(self._there().stop_agent, request.params["name"])
         return await self.show(request)
 
     async def allow(self, request: Request) -> Response:
-        await self._there().allow_agent(request.params["name"])
+        await self._switch(self._there().allow_agent, request.params["name"])
         return await self.show(request)
+
+    async def _switch(self, turn: Callable[[str], Awaitable[None]], name: str) -> None:
+        """An agent that is not there is no failure of the agent door: 404, not 502."""
+        if not _NAME.fullmatch(name):
+            raise _no_such_agent()
+        try:
+            await turn(name)
+        except AgentFailed as error:
+            if error.code != "agent_not_found":
+                raise
+            raise _no_such_agent() from error
 
     def _there(self) -> Operations:
         if self._operations is None:
             raise Conflict("In this pattern operators have no key for the agent door.", code="no_operations")
         return self._operations
+
+
+def _no_such_agent() -> NotFound:
+    return NotFound("There is no such agent.", code="agent_unknown")
 
 
 def _agent(agent: AgentState) -> AgentItem:
