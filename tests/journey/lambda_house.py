@@ -93,10 +93,11 @@ class Function:
 class Cloud:
     """All of it on one event loop in a thread. `limit` is API Gateway's, in seconds."""
 
-    def __init__(self, *, issuer: str, keys: dict[str, Any], limit: float = 29.0) -> None:
+    def __init__(self, *, issuer: str, keys: dict[str, Any], limit: float = 29.0, origin: str = "") -> None:
         self.functions = {name: Function(name) for name in ("chat", "turns", "conversations")}
         self.ports: dict[str, int] = {}
         self.limit = limit
+        self._origin = origin
         self.lose_events = False
         self.double_events = False
         self.refuse_events = False
@@ -176,13 +177,15 @@ class Cloud:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(90)
 
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS" and self._origin:  # the template's answer from a table
+            return web.Response(status=204, headers={**self._cors(), "Access-Control-Allow-Methods": "GET,POST,DELETE"})
         name = next((function for prefix, function in ROUTES if request.path.startswith(prefix)), None)
         if name is None:
             return _said(403, "forbidden", "Missing Authentication Token")
         try:
             claims = self._claims(request)
         except ValueError:
-            return _said(401, "unauthenticated", "Unauthorized")
+            return _said(401, "unauthenticated", "Unauthorized", self._cors())
         event = await _event(request, claims)
         invoked = Invoked(msgspec.json.encode(event))
         await self.functions[name].waiting.put(invoked)
@@ -212,6 +215,10 @@ class Cloud:
         await response.write_eof()
         return response
 
+    def _cors(self) -> dict[str, str]:
+        headers = "authorization,content-type,accept,last-event-id,idempotency-key"
+        return {"Access-Control-Allow-Origin": self._origin, "Access-Control-Allow-Headers": headers}
+
     def _claims(self, request: web.Request) -> dict[str, str]:
         """What the Cognito authorizer does: the pool's signature, issuer and time; then every claim as a text."""
         given = request.headers.getall("Authorization", [])
@@ -232,9 +239,9 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _said(status: int, code: str, text: str) -> web.Response:
+def _said(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> web.Response:
     body = {"code": code, "error": text, "detail": text}
-    return web.json_response(body, status=status, content_type="application/problem+json")
+    return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
 
 
 async def _event(request: web.Request, claims: dict[str, str]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-// Pattern `direct`: the browser signs in itself, holds the token and calls the agent door. The anti-pattern, to be seen:
-// any script on this page could take the token, and nothing stands between it and the agent.
+// A browser that signs in itself and holds the token, in memory alone. On a static page (AWS) there is no server that
+// could hold it. In the pattern `direct` it also calls the agent door: the anti-pattern, to be seen, for nothing stands
+// between a script on this page and the agent.
 
 import { reach, Refusal, refusalOf } from "./http";
-import type { DirectConfig } from "./wire";
+import type { DirectConfig, SignInConfig } from "./wire";
 
 const PENDING = "doorward.direct.pending";
 let token: string | null = null;
@@ -20,7 +21,11 @@ export function nameInToken(): string | null {
   return String(claims.username ?? claims.sub ?? "");
 }
 
-export async function beginSignIn(config: DirectConfig): Promise<void> {
+export function bearer(): string | null {
+  return token;
+}
+
+export async function beginSignIn(config: SignInConfig): Promise<void> {
   const pending: Pending = { state: random(), nonce: random(), verifier: random() + random() };
   sessionStorage.setItem(PENDING, JSON.stringify(pending));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(pending.verifier));
@@ -28,7 +33,7 @@ export async function beginSignIn(config: DirectConfig): Promise<void> {
     response_type: "code",
     client_id: config.client_id,
     redirect_uri: `${location.origin}/`,
-    scope: "openid email profile",
+    scope: config.scope ?? "openid email profile",
     state: pending.state,
     nonce: pending.nonce,
     code_challenge: base64url(new Uint8Array(digest)),
@@ -38,7 +43,7 @@ export async function beginSignIn(config: DirectConfig): Promise<void> {
 }
 
 // Takes the issuer's answer out of the address, if there is one.
-export async function finishSignIn(config: DirectConfig): Promise<void> {
+export async function finishSignIn(config: SignInConfig): Promise<void> {
   const answer = new URLSearchParams(location.search);
   const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null") as Pending | null;
   sessionStorage.removeItem(PENDING);
@@ -68,9 +73,11 @@ export async function finishSignIn(config: DirectConfig): Promise<void> {
   token = String(((await exchanged.json()) as Record<string, unknown>).access_token);
 }
 
-export function signOutDirect(config: DirectConfig): void {
+export function signOutDirect(config: SignInConfig): void {
   token = null;
-  const asked = new URLSearchParams({ client_id: config.client_id, post_logout_redirect_uri: `${location.origin}/` });
+  // OpenID Connect's name for where to go, and Cognito's.
+  const back = `${location.origin}/`;
+  const asked = new URLSearchParams({ client_id: config.client_id, post_logout_redirect_uri: back, logout_uri: back });
   location.assign(config.end_session_endpoint ? `${config.end_session_endpoint}?${asked}` : "/");
 }
 

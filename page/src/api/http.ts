@@ -24,11 +24,19 @@ export interface Options {
 }
 
 let csrf: string | null = null;
+let base = "";
+let bearer: () => string | null = () => null;
 let onUnauthenticated = (): void => {};
 let renewCsrf: () => Promise<void> = async () => {};
 
 export function useCsrf(token: string | null): void {
   csrf = token;
+}
+
+// For a page without a session: where the API is, and the token that opens it.
+export function useApi(url: string, token: () => string | null): void {
+  base = url.replace(/\/$/, "");
+  bearer = token;
 }
 
 // What is to happen when a session turns out to be over, and how to get the CSRF token of a newer one.
@@ -59,12 +67,14 @@ async function once(method: string, path: string, options: Options): Promise<Res
   if (options.key) headers["idempotency-key"] = options.key;
   if (method !== "GET" && csrf) headers["x-csrf-token"] = csrf;
   if (options.body !== undefined) headers["content-type"] = "application/json";
-  const answer = await reach(path, {
+  const token = bearer();
+  if (token) headers.authorization = `Bearer ${token}`;
+  const answer = await reach(base + path, {
     method,
     headers,
     signal: options.signal ?? null,
     body: options.body === undefined ? null : JSON.stringify(options.body),
-    credentials: "same-origin",
+    credentials: base ? "omit" : "same-origin",
     cache: "no-store",
     keepalive: options.keepalive ?? false,
   });

@@ -3,14 +3,19 @@
 export type Pattern = "direct" | "front-door" | "two-doors" | "conversations";
 export type OnBusy = "reject" | "enqueue" | "interrupt";
 
-export interface DirectConfig {
-  agent_door: string;
-  agent_arn: string;
+// Where a page signs its user in that has no server of its own for it.
+export interface SignInConfig {
   issuer: string;
   authorize_endpoint: string;
   token_endpoint: string;
   end_session_endpoint: string;
   client_id: string;
+  scope?: string;
+}
+
+export interface DirectConfig extends SignInConfig {
+  agent_door: string;
+  agent_arn: string;
 }
 
 export interface PageConfig {
@@ -21,6 +26,9 @@ export interface PageConfig {
   on_busy: OnBusy;
   console: boolean;
   direct: DirectConfig | null;
+  // Of a static page (AWS): where the API is, and where to sign in.
+  api?: string;
+  sign_in?: SignInConfig | null;
 }
 
 export interface Me {

@@ -1,8 +1,8 @@
 // Who is signed in. No token is here, but in the pattern `direct`.
 
 import { computed, signal } from "@preact/signals";
-import { beginSignIn, finishSignIn, nameInToken, signOutDirect } from "../api/direct";
-import { json, query, Refusal, useCsrf, watchSession } from "../api/http";
+import { bearer, beginSignIn, finishSignIn, nameInToken, signOutDirect } from "../api/direct";
+import { json, query, Refusal, useApi, useCsrf, watchSession } from "../api/http";
 import type { Me, PageConfig } from "../api/wire";
 import { forgetDrafts } from "./drafts";
 import { tell } from "./tabs";
@@ -26,15 +26,30 @@ export function config(): PageConfig {
 
 export async function start(): Promise<void> {
   try {
-    const [settings, user] = await Promise.all([json<PageConfig>("GET", "/page-config.json"), whoAmI()]);
+    const asked = whoAmI().catch((error: unknown) => ({ error }));
+    const settings = await json<PageConfig>("GET", "/page-config.json");
     loaded.value = settings;
-    me.value = settings.direct ? await directUser(settings) : user;
+    if (settings.direct) me.value = await directUser(settings);
+    else if (settings.sign_in) me.value = await staticUser(settings);
+    else me.value = told(await asked);
     phase.value = me.value ? "in" : "out";
   } catch (error) {
     failure.value = error;
     phase.value = loaded.value ? "out" : "broken";
   }
   watchSession(ended, renew);
+}
+
+function told(user: Me | null | { error: unknown }): Me | null {
+  if (user !== null && "error" in user) throw user.error;
+  return user;
+}
+
+// A page that is served as files: it signs in by itself, and calls the API at another origin.
+async function staticUser(settings: PageConfig): Promise<Me | null> {
+  if (settings.sign_in) await finishSignIn(settings.sign_in);
+  useApi(settings.api ?? "", bearer);
+  return bearer() === null ? null : whoAmI();
 }
 
 // Nobody is signed in with 401, and in the pattern `direct` there is no such route.
@@ -76,7 +91,8 @@ function ended(): void {
 
 export async function signIn(): Promise<void> {
   const settings = config();
-  if (settings.direct) return beginSignIn(settings.direct);
+  const itself = settings.direct ?? settings.sign_in;
+  if (itself) return beginSignIn(itself);
   return location.assign(query("/session/sign-in", { return_to: location.pathname + plainSearch() }));
 }
 
@@ -89,7 +105,8 @@ export async function signOut(everywhere = false): Promise<void> {
   const settings = config();
   const actor = me.value?.actor_id;
   if (actor) forgetDrafts(actor);
-  if (settings.direct) return signOutDirect(settings.direct);
+  const itself = settings.direct ?? settings.sign_in;
+  if (itself) return signOutDirect(itself);
   const path = everywhere ? "/session/sign-out-everywhere" : "/session/sign-out";
   const { redirect_to } = await json<{ redirect_to: string }>("POST", path);
   tell({ kind: "signed-out" });

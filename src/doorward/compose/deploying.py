@@ -163,6 +163,9 @@ def _page_config(plan: Plan) -> dict[str, Any]:
         "model": plan.model,
         "rehearsal": plan.model == "rehearsal",
         "max_message_characters": plan.limits.message_characters,
+        "on_busy": "reject",
+        "console": False,
+        "direct": None,
         "api": "@ApiUrl@",
         "sign_in": {
             "issuer": "@Issuer@",
