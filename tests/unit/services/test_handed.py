@@ -10,7 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.unit.services.house import AGENT, ANNA, BEN, INVOKER, Script, ScriptedAgent, delta, sse
 
-from doorward.errors import AgentUnreachable, Conflict, InvalidInput, NotFound, TooManyRequests, TurnContinues
+from doorward.errors import (
+    AgentUnreachable,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    StoreUnavailable,
+    TooManyRequests,
+    TurnContinues,
+)
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.chat import TurnResult, TurnStatus
 from doorward.ports.services import Sending
@@ -207,4 +215,30 @@ async def test_a_lost_turn_is_closed_by_the_sweep_and_one_that_still_runs_is_lef
     assert await there.runs.sweep(lost_after=0.0) == 1
     turn = await there.chat().turn(ANNA, turn_id)
     assert (turn.status, turn.error_code) == (TurnStatus.INTERRUPTED, "turn_interrupted")
+    assert there.agent.calls == []
+
+
+class NoMarks:
+    """A store that does not answer."""
+
+    async def take(self, name: str, *, until: float) -> bool:
+        raise StoreUnavailable("The store does not answer.")
+
+    async def taken(self, name: str) -> bool:
+        raise StoreUnavailable("The store does not answer.")
+
+    async def give(self, name: str) -> None:
+        raise StoreUnavailable("The store does not answer.")
+
+
+async def test_without_marks_no_turn_begins_and_none_is_run(there: Functions) -> None:
+    """AP-LIM-03: the port fails closed."""
+    await begun(there)
+    parts = Parts(turns=there.stores.turns, marks=NoMarks(), runner=there.runner, clock=time.time)
+    chat = HandedChat(parts, there.options, SLOW)
+    with pytest.raises(StoreUnavailable):
+        await chat.start(ANNA, "hello", session_id=None, request_id="r")
+    with pytest.raises(StoreUnavailable):
+        await HandedRuns(there.ways, NoMarks(), there.options).run(there.runner.handed(), deadline=time.time() + 60)
+    assert len(there.runner.events) == 1
     assert there.agent.calls == []
