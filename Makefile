@@ -7,7 +7,7 @@ SETUP := $(VENV)/.setup-$(shell cksum pyproject.toml | cut -d' ' -f1)
 TESTS := $(VENV)/.tests-$(shell cksum pyproject.toml | cut -d' ' -f1)
 PAGE := page/node_modules/.installed-$(shell cksum page/package-lock.json | cut -d' ' -f1)
 
-.PHONY: help setup up page test check check-aws probe-lambda format bench bench-peers clean
+.PHONY: help setup up page test faults check check-aws probe-lambda format bench bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,6 +41,9 @@ page: $(PAGE) ## build the page from page/ into src/doorward/web (needs Node.js)
 # Most of a test is waiting for processes, so that there are more runners than cores; a module's tests stay together.
 test: $(TESTS) $(PAGE) ## install what the tests need and run them (ARGS="-k name" for some, one after the other)
 	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 4 --dist loadscope)
+
+faults: $(TESTS) ## inject every fault, the long ones too, and write docs/reference/faults.md
+	FAULTS_TABLE=docs/reference/faults.md $(BIN)/python -m pytest tests/faults $(ARGS)
 
 check: $(TESTS) $(PAGE) ## lint, types, layers, budgets
 	$(BIN)/ruff check .

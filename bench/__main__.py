@@ -31,9 +31,10 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "pages": row_pages.rows,
     "size": row_size.rows,
     "functions": row_functions.rows,
+    "soak": row_soak.rows,
     "peers": row_peers.rows,
 }
-BY_DEFAULT = [name for name in ROWS if name != "peers"]
+BY_DEFAULT = [name for name in ROWS if name not in ("peers", "soak")]
 
 
 def main() -> int:

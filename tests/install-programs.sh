@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the tests drive, from the system's packages: a browser for the page, nginx that the probe
-# attacks, Node.js that an OpenID provider runs on. What is there stays as it is.
+# attacks, Node.js that an OpenID provider runs on, faketime that sets a house's clock. What is there stays as it is.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -9,6 +9,7 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
+command -v faketime >/dev/null 2>&1 || missing="$missing faketime"
 [ -n "$missing" ] || exit 0
 
 as_root=""
