@@ -15,6 +15,7 @@ from bench import (
     row_resume,
     row_sessions,
     row_size,
+    row_soak,
     row_streams,
     row_turns,
 )

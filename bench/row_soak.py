@@ -38,8 +38,9 @@ def rows(plan: Plan) -> Iterator[Row]:
     slopes = {name: _slope(one) * 600 / _MB for name, one in seen.items()}
     grown = {name: max(one.files) - min(one.files[len(one.files) // 2 :]) for name, one in seen.items()}
     told = ", ".join(f"{name} {slope:+.2f}" for name, slope in slopes.items())
+    load = f"{rate:,.0f} turns/s ({SHARE:.0%} of {most:,.0f})"
     yield Row(
-        name=f"{plan.soak / 60:.0f} minutes at {rate:,.0f} turns/s ({SHARE:.0%} of {most:,.0f}): memory, MB in 10 minutes",
+        name=f"{plan.soak / 60:.0f} minutes at {load}: memory, MB in 10 minutes",
         ours=told,
         target="less than 1 MB in 10 minutes each",
         met=all(slope < 1 for slope in slopes.values()),

@@ -35,7 +35,8 @@ class KeptRuns:
 
     def __init__(self) -> None:
         self._runs: dict[Name, _Run] = {}
-        self._ended: OrderedDict[Name, _Run] = OrderedDict()
+        self._ended: OrderedDict[Name, tuple[_Run, float]] = OrderedDict()
+        self._sweep: asyncio.TimerHandle | None = None
         self._ended_bytes = 0
 
     async def run(self, name: Name, keep: float, produce: Produce) -> AgentReply:
@@ -56,6 +57,8 @@ class KeptRuns:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sweep is not None:
+            self._sweep.cancel()
         for name in list(self._ended):
             self._forget(name)
 
@@ -63,18 +66,26 @@ class KeptRuns:
         if self._runs.get(name) is not run:
             run.close()
             return
-        self._ended[name] = run
+        self._ended[name] = (run, asyncio.get_running_loop().time())
         self._ended_bytes += run.size
-        asyncio.get_running_loop().call_later(ENDED_SECONDS, self._forget_if, name, run)
         while len(self._ended) > ENDED_RUNS or self._ended_bytes > ENDED_BYTES:
             self._forget(next(iter(self._ended)))
+        # One timer for all: a timer for each would hold what is long forgotten.
+        if self._sweep is None and self._ended:
+            self._sweep = asyncio.get_running_loop().call_later(ENDED_SECONDS, self._forget_old)
 
-    def _forget_if(self, name: Name, run: "_Run") -> None:
-        if self._ended.get(name) is run:
+    def _forget_old(self) -> None:
+        self._sweep = None
+        loop = asyncio.get_running_loop()
+        old = [name for name, (_, at) in self._ended.items() if loop.time() - at >= ENDED_SECONDS]
+        for name in old:
             self._forget(name)
+        if self._ended:
+            _, first = next(iter(self._ended.values()))
+            self._sweep = loop.call_at(first + ENDED_SECONDS, self._forget_old)
 
     def _forget(self, name: Name) -> None:
-        run = self._ended.pop(name)
+        run, _ = self._ended.pop(name)
         self._ended_bytes -= run.size
         del self._runs[name]
         run.close()
