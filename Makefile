@@ -38,6 +38,10 @@ $(PAGE): page/package-lock.json
 page: $(PAGE) ## build the page from page/ into src/doorward/web (needs Node.js)
 	cd page && npm run --silent build
 
+.PHONY: screenshots
+screenshots: $(TESTS) $(PAGE) ## make the pictures of the documents anew (with the fonts of this machine)
+	PICTURES=docs/images $(BIN)/python -m pytest -q tests/journey/test_page_looks.py -k each_view
+
 # Most of a test is waiting for processes, so that there are more runners than cores; a module's tests stay together.
 test: $(TESTS) $(PAGE) ## install what the tests need and run them (ARGS="-k name" for some, one after the other)
 	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 4 --dist loadscope)

@@ -24,6 +24,8 @@ ARGUMENTS = [
 WAIT = 30_000.0  # milliseconds
 WIDE = (1280, 800)
 NARROW = (360, 740)
+# The pictures of the documents, by the view they show.
+SHOWN = {"chat-wide-light": "chat", "tool-wide-dark": "tool", "chat-narrow-light": "narrow"}
 
 
 def chromium(playwright: Playwright) -> Browser:
@@ -131,11 +133,12 @@ def out(page: Page, how: str = "Sign out") -> None:
     page.get_by_role("menuitem", name=how, exact=True).click()
 
 
-def picture(page: Page, folder: Path, name: str) -> Path:
-    """A screenshot; in the folder DOORWARD_TEST_PICTURES when it is set (`make screenshots`)."""
-    kept = Path(os.environ.get("DOORWARD_TEST_PICTURES") or folder)
-    kept.mkdir(parents=True, exist_ok=True)
-    path = kept / f"{name}.png"
+def picture(page: Page, folder: Path, name: str) -> None:
+    """A screenshot in `folder`; those of `SHOWN` are kept in the folder `PICTURES` when it is set (`make screenshots`)."""
+    path = folder / f"{name}.png"
     page.screenshot(path=path, animations="disabled", caret="hide")
     assert path.stat().st_size > 5_000, "an empty picture"
-    return path
+    kept = os.environ.get("PICTURES")
+    if kept and name in SHOWN:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, Path(kept) / f"{SHOWN[name]}.png")

@@ -1,6 +1,7 @@
 """The built-in page in a real browser, against a real house: the way in and out, and what all patterns have."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,16 @@ def test_a_person_signs_in_talks_and_finds_the_conversation_again(browser: Brows
         expect(answer.locator(".markdown").first).not_to_be_empty()
         expect(answer).to_contain_text("rehearsal model, no language model")
         expect(page.locator("#title")).to_contain_text("What time is it")
+        card = answer.locator("details.tool summary")
+        expect(card).to_contain_text("current_time")
+        expect(card).to_contain_text(re.compile(r"\d ms|\d s"))
         expect(page.locator(".problem")).to_have_count(0)
         page.goto("/")
         rows(page).filter(has_text="What time is it").first.click()
         expect(questions(page)).to_have_text("What time is it in UTC?")
         expect(answers(page).locator(".markdown")).not_to_be_empty()
+        # How long the tool took is known later, too.
+        expect(answers(page).locator("details.tool summary")).to_contain_text(re.compile(r"\d ms|\d s"))
 
 
 def test_a_message_is_sent_again_with_its_own_key_when_no_answer_came(browser: Browser, house: House) -> None:

@@ -6,6 +6,7 @@ session; a graph compiled with a checkpointer of its own keeps that.
 
 import inspect
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any
@@ -122,6 +123,15 @@ class GraphAdapter:
         return payload
 
 
+TIMED = ("TOOL_CALL_START", "TOOL_CALL_RESULT")
+
+
+def _timed(event: Event) -> Event:
+    """A tool's beginning and its result with the time (milliseconds since 1970), so that a reader can say how long it
+    took, also later."""
+    return event | {"timestamp": int(time.time() * 1000)} if event["type"] in TIMED else event
+
+
 class GraphWriter:
     """Turns what LangGraph streams (modes ``messages``, ``updates``, ``values``) into AG-UI events."""
 
@@ -148,7 +158,7 @@ class GraphWriter:
         elif self._model or any(self._tokens):
             found = [*self._closed(), *self.spent()]  # a node has ended: what it spent is told before the next begins
         self.started = self.started or bool(found)
-        return found
+        return [_timed(event) for event in found]
 
     def end(self) -> list[Event]:
         """What is open is closed; a graph without messages answers with its final values."""
