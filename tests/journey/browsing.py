@@ -134,7 +134,7 @@ def out(page: Page, how: str = "Sign out") -> None:
 
 
 def picture(page: Page, folder: Path, name: str) -> None:
-    """A screenshot in `folder`; those of `SHOWN` are kept in the folder `PICTURES` when it is set (`make screenshots`)."""
+    """A screenshot in `folder`; `make screenshots` keeps those of `SHOWN` in the folder `PICTURES`."""
     path = folder / f"{name}.png"
     page.screenshot(path=path, animations="disabled", caret="hide")
     assert path.stat().st_size > 5_000, "an empty picture"
