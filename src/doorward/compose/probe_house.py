@@ -39,6 +39,8 @@ self_test = false
 
 [agent]
 operator_port = 0
+# The attacks are on the doors: what a queue for processes holds up behind them would hide what a pattern lets through.
+isolation = "shared"
 """
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
