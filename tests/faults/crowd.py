@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
+from bench.machine import resident_bytes
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -70,9 +71,9 @@ class Crowd:
         seen = Seen()
         pid = self._house.pid("gateway")
         streams = [await self._opened("GET", f"/api/turns/{self._turn}/events?after=1") for _ in range(50)]
-        before = resident(pid)
+        before = resident_bytes(pid)
         streams += [await self._opened("GET", f"/api/turns/{self._turn}/events?after=1") for _ in range(count - 50)]
-        seen.bytes_each = (resident(pid) - before) / (count - 50)
+        seen.bytes_each = (resident_bytes(pid) - before) / (count - 50)
         beats = [asyncio.create_task(heard(reader, b": heartbeat")) for reader, _ in streams]
         times = []
         for _ in range(200):
@@ -155,12 +156,6 @@ async def heard(reader: asyncio.StreamReader, wanted: bytes) -> bool:
         if line.startswith(wanted):
             return True
     return False
-
-
-def resident(pid: int) -> int:
-    """Bytes of a process in memory."""
-    with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123
-        return int(file.read().split()[1]) * 4096
 
 
 def _number_in(line: bytes) -> list[int]:

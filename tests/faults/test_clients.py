@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.faults.crowd import resident
+from bench.machine import resident_bytes
 from tests.faults.scenario import Figures, scenario
 from tests.journey.house import House, running_house
 from tests.journey.talking import Headers, events_in, eventually, follow, messages, streamed
@@ -105,7 +105,7 @@ def test_readers_that_do_not_read(house: House, mine: Headers, sockets: Sockets,
             whole = sum(1 for _ in stream)
         turn = response.headers["x-turn-id"]
         pid = house.pid("gateway")
-        before = resident(pid)
+        before = resident_bytes(pid)
         readers = []
         for _ in range(100):
             reader = sockets()
@@ -115,7 +115,7 @@ def test_readers_that_do_not_read(house: House, mine: Headers, sockets: Sockets,
             readers.append(reader)
         most, deadline = 0, time.monotonic() + 10
         while time.monotonic() < deadline:
-            most = max(most, resident(pid) - before)
+            most = max(most, resident_bytes(pid) - before)
             time.sleep(0.05)  # watched, not waited for
         assert most < 100 * 1024 * 1024
         eventually(lambda: house.metric("doorward_open_streams", of="gateway") == 0, seconds=90)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from functools import partial
 
 import structlog
 
@@ -11,7 +10,6 @@ from doorward.model.settings import AgentSettings
 from doorward.runtime.keeper import WorkerKeeper
 from doorward.runtime.pool import PoolOptions, SessionPool
 from doorward.runtime.process import WorkerPlan, start_worker
-from doorward.runtime.tree import of_this_user
 from doorward.runtime.warden import Allowance
 from doorward.runtime.wire import Confinement
 from doorward.runtime.worker.confine.session import enforced
@@ -37,11 +35,11 @@ def workers_for(plan: WorkerPlan, hidden: Iterable[str]) -> Workers:
         log.warning("sessions_share_a_process", reason="configuration" if possible else "only Linux can part them")
         return SharedWorkers(lambda: WorkerKeeper(lambda: start_worker(plan)))
     log.info("sessions_are_apart", enforced=enforced(network=settings.network == "open"), network=settings.network)
-    make = partial(confinement, settings, str(plan.file.path.parent), tuple(hidden))
-    return SessionPool(lambda: WorkerKeeper(lambda: start_zygote(plan)), pool_options(settings, make))
+    confined = confinement(settings, str(plan.file.path.parent), tuple(hidden))
+    return SessionPool(lambda: WorkerKeeper(lambda: start_zygote(plan)), pool_options(settings, confined))
 
 
-def pool_options(settings: AgentSettings, make: "partial[Confinement]") -> PoolOptions:
+def pool_options(settings: AgentSettings, confined: Confinement) -> PoolOptions:
     """What the settings say of the pool."""
     return PoolOptions(
         most=settings.sessions,
@@ -52,12 +50,12 @@ def pool_options(settings: AgentSettings, make: "partial[Confinement]") -> PoolO
         allowance=Allowance(
             processes=settings.session_processes, memory=settings.session_memory, disk=settings.session_disk
         ),
-        confinement=make,
+        confinement=confined,
     )
 
 
 def confinement(settings: AgentSettings, folder: str, hidden: tuple[str, ...]) -> Confinement:
-    """What a session that begins now may touch: the agent's `folder` is its to read, but for what is `hidden`."""
+    """What a session may touch: the agent's `folder` is its to read, but for what is `hidden`."""
     return Confinement(
         readable=(folder, *settings.session_readable),
         writable=settings.session_writable,
@@ -67,5 +65,5 @@ def confinement(settings: AgentSettings, folder: str, hidden: tuple[str, ...]) -
         cpu=settings.session_cpu,
         files=settings.session_files,
         disk=settings.session_disk,
-        all_processes=of_this_user() + settings.session_processes * 2,
+        processes=settings.session_processes,
     )

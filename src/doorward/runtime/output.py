@@ -1,6 +1,9 @@
-"""Forwards what a worker prints to the log, line by line; long lines are cut, floods are counted instead of logged."""
+"""Reads a worker's pipes and forwards what it prints to the log: long lines are cut, floods are counted instead."""
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -8,6 +11,19 @@ log = structlog.get_logger()
 
 MAX_LINE = 2000
 LINES_PER_SECOND = 100
+
+
+@asynccontextmanager
+async def read_pipe(descriptor: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A reader of a pipe, which is closed at the end."""
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    try:
+        yield reader
+    finally:
+        transport.close()
 
 
 async def forward_output(reader: asyncio.StreamReader, *, stream: str, pid: int) -> None:

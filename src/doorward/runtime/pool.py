@@ -41,7 +41,7 @@ class PoolOptions(Struct, frozen=True, kw_only=True):
     queue: int
     patience: float
     allowance: Allowance
-    confinement: Callable[[], Confinement]
+    confinement: Confinement
 
 
 class _Session:
@@ -63,6 +63,10 @@ class _Session:
     def free(self, now: float) -> bool:
         """Whether nothing runs in it. One that was made for a call that has yet to take it is not free."""
         return not self.calls and (self._taken or now - self.began > TAKEN_SECONDS)
+
+    def old(self, now: float, life: float) -> bool:
+        """Whether it is free, and its life is over."""
+        return self.free(now) and now - self.began > life
 
 
 class SessionPool:
@@ -165,8 +169,7 @@ class SessionPool:
 
     async def _serves(self, key: SessionKey, session: _Session) -> bool:
         process, now = session.process, asyncio.get_running_loop().time()
-        old = session.free(now) and now - session.began > self._options.life
-        if process.alive() and not old:
+        if process.alive() and not session.old(now, self._options.life):
             if not process.suspect:
                 return True
             if await process.ping() is not None:
@@ -232,7 +235,7 @@ class SessionPool:
         if self._keeper is None:
             raise AgentUnreachable("The runtime is shutting down.")
         zygote = await self._keeper.worker(deadline=loop.time() + self._options.patience)
-        return await zygote.fork(self._options.confinement())
+        return await zygote.fork(self._options.confinement)
 
     def _fill(self) -> None:
         """See to it that a few processes stand ready."""
@@ -260,8 +263,7 @@ class SessionPool:
             now = asyncio.get_running_loop().time()
             for key, session in list(self._sessions.items()):
                 idle = session.free(now) and now - session.used > self._options.idle
-                old = session.free(now) and now - session.began > self._options.life
-                if idle or old or not session.process.alive():
+                if idle or session.old(now, self._options.life) or not session.process.alive():
                     del self._sessions[key]
                     self._chore(session.process)
             SESSIONS_ALIVE.set(len(self._sessions))

@@ -24,7 +24,7 @@ from doorward.model.settings import AgentSettings
 from doorward.runtime.agent_file import AgentFile
 from doorward.runtime.connection import Connection
 from doorward.runtime.limits import limits_of
-from doorward.runtime.output import forward_output
+from doorward.runtime.output import forward_output, read_pipe
 from doorward.runtime.wire import WorkerConfig, WorkerReport
 
 log = structlog.get_logger()
@@ -55,6 +55,12 @@ def scrubbed(plan: WorkerPlan, scratch: Path) -> dict[str, str]:
 def socket_of(scratch: Path) -> str:
     """Where a worker with this scratch folder listens: beside it, so that the path stays short."""
     return f"{scratch}.sock"
+
+
+def remove_files(scratch: Path) -> None:
+    """Remove a scratch folder, and the socket beside it."""
+    Path(socket_of(scratch)).unlink(missing_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 class WorkerProcess(Connection):
@@ -106,11 +112,7 @@ class WorkerProcess(Connection):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.process.stdin is not None:
             self.process.stdin.close()
-        self._remove_files()
-
-    def _remove_files(self) -> None:
-        Path(self.socket_path).unlink(missing_ok=True)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_files(self._scratch)
 
 
 W = TypeVar("W", bound=WorkerProcess)
@@ -201,17 +203,12 @@ async def _introduce(worker: WorkerProcess, plan: WorkerPlan, report: int, contr
 
 async def _report(descriptor: int) -> WorkerReport:
     """The worker's one line; an empty report when it ended without a word."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    pipe = os.fdopen(descriptor, "rb", buffering=0)
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            line = await reader.readline()
-    except TimeoutError:
-        raise ConfigurationError(f"The agent was not loaded within {START_SECONDS:.0f} seconds.") from None
-    finally:
-        transport.close()
+    async with read_pipe(descriptor) as reader:
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                line = await reader.readline()
+        except TimeoutError:
+            raise ConfigurationError(f"The agent was not loaded within {START_SECONDS:.0f} seconds.") from None
     return msgspec.json.decode(line, type=WorkerReport) if line else WorkerReport(kind="WorkerDied")
 
 

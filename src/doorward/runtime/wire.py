@@ -64,8 +64,8 @@ class Confinement(Struct, frozen=True, kw_only=True):
     """What a session may touch, besides the system's own files and its scratch folder.
 
     `readable` and `writable` are paths, `hidden` those that stay closed inside the readable ones. `memory`, `disk` in
-    bytes (`memory` of address space, `disk` of one file), `cpu` in seconds, `files` open at once, `all_processes` of
-    this user altogether.
+    bytes (`memory` of address space, `disk` of one file), `cpu` in seconds, `files` open at once, `processes` of one
+    session.
     """
 
     readable: tuple[str, ...]
@@ -76,7 +76,7 @@ class Confinement(Struct, frozen=True, kw_only=True):
     cpu: int
     files: int
     disk: int
-    all_processes: int
+    processes: int
 
 
 class ForkOrder(Struct, frozen=True, kw_only=True):

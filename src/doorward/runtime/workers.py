@@ -1,6 +1,5 @@
 """Which process serves a call: the one that all share, or one for each session. The host leases it for each call."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -86,7 +85,6 @@ class SharedWorkers:
         return worker is not None and await worker.ping() is not None
 
     async def end(self, key: SessionKey) -> bool:  # noqa: ARG002
-        await asyncio.sleep(0)
         return False
 
     def pids(self) -> list[int]:

@@ -5,8 +5,6 @@ import contextlib
 import os
 import secrets
 import select
-import shutil
-import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +15,8 @@ import structlog
 from doorward.errors import AgentUnreachable
 from doorward.model.secret import Secret
 from doorward.runtime.connection import Connection
-from doorward.runtime.output import forward_output
-from doorward.runtime.process import STOP_SECONDS, WorkerPlan, WorkerProcess, launch, socket_of
+from doorward.runtime.output import forward_output, read_pipe
+from doorward.runtime.process import WorkerPlan, WorkerProcess, launch, remove_files, socket_of
 from doorward.runtime.sockets import listen
 from doorward.runtime.tree import end_all
 from doorward.runtime.wire import MAX_ORDER, Confinement, ForkOrder, ForkReport
@@ -50,18 +48,8 @@ class SessionProcess(Connection):
         look.register(self._held, select.POLLIN)
         return not look.poll(0)
 
-    async def stop(self) -> None:
-        """Ask it to end, wait a little, then end it with all that is below it. May be said twice."""
-        if self.alive():
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._held, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self.ended.wait()
-        await self.kill()
-
     async def kill(self) -> None:
-        """End it at once, with all that is below it, and remove what it left."""
+        """End it at once, with all that is below it, and remove what it left. May be said twice."""
         if self.alive():
             end_all(self.pid)
         await self.ended.wait()
@@ -69,7 +57,7 @@ class SessionProcess(Connection):
         for task in self.outputs:
             task.cancel()
         await asyncio.gather(*self.outputs, return_exceptions=True)
-        await asyncio.to_thread(_removed, self.scratch)
+        await asyncio.to_thread(remove_files, self.scratch)
 
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._held)
@@ -109,7 +97,7 @@ class Zygote(WorkerProcess):
                     os.close(err)
                     raise
         except (OSError, TimeoutError) as error:
-            _removed(scratch)
+            remove_files(scratch)
             raise AgentUnreachable("A process for this session cannot be started.") from error
         process.outputs = [asyncio.create_task(_forwarded(read, name, process.pid)) for name, read in outputs.items()]
         return process
@@ -168,22 +156,11 @@ async def start_zygote(plan: WorkerPlan) -> Zygote:
     return zygote
 
 
-def _removed(scratch: Path) -> None:
-    Path(socket_of(scratch)).unlink(missing_ok=True)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
 def _resolve(readable: "asyncio.Future[None]") -> None:
     if not readable.done():
         readable.set_result(None)
 
 
 async def _forwarded(descriptor: int, stream: str, pid: int) -> None:
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
-    )
-    try:
+    async with read_pipe(descriptor) as reader:
         await forward_output(reader, stream=stream, pid=pid)
-    finally:
-        transport.close()

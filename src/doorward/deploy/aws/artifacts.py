@@ -1,26 +1,11 @@
 """The bucket for packages, a stack of its own: it must be there before the house that is made from them."""
 
-from doorward.deploy.aws.template import Fragment, Map, att, excused, joined, ref, resource, sub
+from doorward.deploy.aws.template import Fragment, Map, att, excused, joined, private_bucket, ref, resource, sub
 
 
 def artifacts() -> Map:
     """The template."""
-    bucket = resource(
-        "AWS::S3::Bucket",
-        {
-            "PublicAccessBlockConfiguration": {
-                "BlockPublicAcls": True,
-                "BlockPublicPolicy": True,
-                "IgnorePublicAcls": True,
-                "RestrictPublicBuckets": True,
-            },
-            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
-            "BucketEncryption": {
-                "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-            },
-            "VersioningConfiguration": {"Status": "Enabled"},
-        },
-    )
+    bucket = private_bucket()
     policy = resource(
         "AWS::S3::BucketPolicy",
         {

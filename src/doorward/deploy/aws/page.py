@@ -1,7 +1,18 @@
 """The page: static files in a closed bucket, served by CloudFront with the headers that the house itself would send."""
 
 from doorward.deploy.aws.plan import Plan
-from doorward.deploy.aws.template import NOTHING, Fragment, Map, att, either, excused, ref, resource, sub
+from doorward.deploy.aws.template import (
+    NOTHING,
+    Fragment,
+    Map,
+    att,
+    either,
+    excused,
+    private_bucket,
+    ref,
+    resource,
+    sub,
+)
 
 _HSTS_SECONDS = 31536000
 _API = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
@@ -41,24 +52,8 @@ def page(plan: Plan) -> Fragment:
 
 
 def _bucket() -> Map:
-    made = resource(
-        "AWS::S3::Bucket",
-        {
-            "PublicAccessBlockConfiguration": {
-                "BlockPublicAcls": True,
-                "BlockPublicPolicy": True,
-                "IgnorePublicAcls": True,
-                "RestrictPublicBuckets": True,
-            },
-            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
-            "BucketEncryption": {
-                "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-            },
-            "VersioningConfiguration": {"Status": "Enabled"},
-        },
-    )
     return excused(
-        made,
+        private_bucket(),
         CKV_AWS_18="It holds the page that everybody may read; who reads it is CloudFront.",
     )
 

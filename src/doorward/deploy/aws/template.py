@@ -36,6 +36,26 @@ def resource(kind: str, properties: Map, **attributes: Node) -> Map:
     return {"Type": kind, **attributes, "Properties": properties}
 
 
+def private_bucket() -> Map:
+    """A bucket that is encrypted, keeps versions, and that nobody can open to the public."""
+    return resource(
+        "AWS::S3::Bucket",
+        {
+            "PublicAccessBlockConfiguration": {
+                "BlockPublicAcls": True,
+                "BlockPublicPolicy": True,
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": True,
+            },
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            "BucketEncryption": {
+                "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+            "VersioningConfiguration": {"Status": "Enabled"},
+        },
+    )
+
+
 def ref(name: str) -> Map:
     """``Ref``."""
     return {"Ref": name}

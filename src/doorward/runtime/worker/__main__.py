@@ -4,7 +4,6 @@ Started by the runtime host and by nobody else; it ends when its parent ends.
 """
 
 import asyncio
-import ctypes
 import gc
 import os
 import signal
@@ -21,13 +20,12 @@ from doorward.runtime.wire import WorkerConfig, WorkerReport
 from doorward.runtime.worker.adapter import serves_itself
 from doorward.runtime.worker.adapters import adapter_for
 from doorward.runtime.worker.agent_error import AgentFileError
+from doorward.runtime.worker.confine.kernel import PR_SET_PDEATHSIG, prctl
 from doorward.runtime.worker.load import load_agent
 from doorward.runtime.worker.logs import log_failure, quiet_loop, quiet_process
 from doorward.runtime.worker.serve import Shim
 from doorward.runtime.worker.titles import Titles
 from doorward.runtime.worker.zygote import fork_on_order
-
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -93,7 +91,7 @@ def _report(config: WorkerConfig, report: WorkerReport) -> None:
 def _die_with(config: WorkerConfig) -> None:
     """INVARIANT: a worker does not outlive its runtime: the kernel kills it (Linux), and standard input ends."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != config.parent:
         os._exit(1)
     if config.control >= 0:  # has no thread when it forks; the end of `control` tells it the same

@@ -93,14 +93,7 @@ def new_job(options: ChatOptions, asked: Asked, now: float) -> TurnJob:
         idempotency=asked.idempotency,
         reservation=options.budget.reservation(user, now) if options.budget is not None else None,
     )
-    return TurnJob(
-        user=user,
-        new=new,
-        agent=options.agent_arn,
-        timeout=options.turn_timeout,
-        max_answer_bytes=options.max_answer_bytes,
-        keep=options.keep,
-    )
+    return _job(options, user, new, options.turn_timeout)
 
 
 def job_left(options: ChatOptions, left: OpenTurn, now: float) -> TurnJob:
@@ -123,6 +116,10 @@ def job_left(options: ChatOptions, left: OpenTurn, now: float) -> TurnJob:
     )
     user = User(issuer=left.issuer, subject=left.subject, username="", tenant=left.tenant)
     timeout = max(1.0, options.turn_timeout - (now - turn.started_at))
+    return _job(options, user, new, timeout)
+
+
+def _job(options: ChatOptions, user: User, new: NewTurn, timeout: float) -> TurnJob:
     return TurnJob(
         user=user,
         new=new,

@@ -12,6 +12,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from doorward.runtime.tree import of_this_user
 from doorward.runtime.wire import Confinement
 from doorward.runtime.worker.confine import landlock, seccomp
 from doorward.runtime.worker.confine.kernel import (
@@ -85,8 +86,9 @@ def _limit(plan: Confinement) -> None:
         _, most = resource.getrlimit(kind)
         value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(kind, (value, value))
-    with contextlib.suppress(ValueError, OSError):  # counts all of the user's processes: only a last resort
-        resource.setrlimit(resource.RLIMIT_NPROC, (plan.all_processes, plan.all_processes))
+    most = of_this_user() + plan.processes * 2  # the kernel counts all of the user's processes: only a last resort
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
 def _mapped() -> int:
