@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.journey.house import running_house
+from tests.journey.leaking import TOKEN
 from tests.journey.test_command_line import run
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
@@ -66,9 +67,9 @@ def test_every_report_was_written_and_the_table_was_printed(whole_run: dict[str,
 
 
 def test_no_report_holds_a_token_or_a_password(whole_run: dict[str, Any]) -> None:
-    """AP-AUD-07: a token begins with the base64 of its header's first bytes."""
+    """AP-AUD-07"""
     for path in whole_run["folder"].glob("found.*"):
-        assert "eyJ" not in path.read_text(encoding="utf-8"), path.name
+        assert TOKEN.search(path.read_text(encoding="utf-8")) is None, path.name
 
 
 def test_without_the_expectation_the_gap_is_an_exit_status(tmp_path: Path) -> None:
