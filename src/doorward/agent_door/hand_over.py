@@ -15,6 +15,7 @@ from doorward.http.asgi import Send
 from doorward.http.request import ClientGone, Request
 from doorward.http.response import Response
 from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.chunks import close_chunks
 from doorward.model.principals import Principal, User
 from doorward.ports.agent import Operations, Runtime
 from doorward.telemetry import traces
@@ -166,7 +167,5 @@ class _Watcher:
 
 
 async def _close(chunks: AsyncIterator[bytes]) -> None:
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        with contextlib.suppress(DoorwardError):
-            await close()
+    with contextlib.suppress(DoorwardError):
+        await close_chunks(chunks)

@@ -12,7 +12,8 @@ from doorward.front_door.rate_headers import limit_headers
 from doorward.front_door.visit import Visit
 from doorward.front_door.where import where
 from doorward.http.asgi import Send
-from doorward.http.response import Headers, Response, close_chunks, problem, problem_of
+from doorward.http.response import Headers, Response, problem, problem_of
+from doorward.model.chunks import close_chunks
 from doorward.telemetry.metrics import OPEN_STREAMS
 
 _log = structlog.get_logger()

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -53,14 +52,6 @@ def event_stream(chunks: AsyncIterator[bytes], *, headers: Iterable[tuple[bytes,
         (b"x-accel-buffering", b"no"),
     ]
     return Response(headers=[*fixed, *headers], chunks=chunks)
-
-
-async def close_chunks(chunks: AsyncIterator[Any] | None) -> None:
-    """Tell whoever makes these chunks that no more are wanted. Any iterator with an ``aclose`` is told, not only
-    generators: an answer that nobody hangs up on runs on, and costs (AP-LIM-04)."""
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def problem(

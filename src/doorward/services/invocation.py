@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from doorward.errors import AgentFailed, DoorwardError
 from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.chunks import close_chunks
 from doorward.model.principals import TurnIdentity, User
 from doorward.model.secret import Secret
 from doorward.ports.agent import Agent
@@ -126,12 +127,9 @@ class Invoker:
 
 async def hang_up(chunks: AsyncIterator[bytes]) -> None:
     """Close an answer, read to its end or not. Never raises and never takes long: the answer is of no more use."""
-    close = getattr(chunks, "aclose", None)
-    if close is None:
-        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(HANG_UP_SECONDS):
             try:
-                await close()
+                await close_chunks(chunks)
             except DoorwardError as error:
                 log.debug("agent_answer_closed_badly", code=error.code)

@@ -7,6 +7,7 @@ service passes: that service has set aside for it already.
 
 from doorward.errors import DoorwardError
 from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.chunks import close_chunks
 from doorward.model.principals import Principal, TurnIdentity, User, Workload
 from doorward.ports.agent import Runtime
 from doorward.services.caps import Caps
@@ -114,10 +115,8 @@ class _MeteredChunks:
 
     async def aclose(self) -> None:
         """Hang up."""
-        close = getattr(self._chunks, "aclose", None)
         try:
-            if close is not None:
-                await close()
+            await close_chunks(self._chunks)
         finally:
             await self._settle(unsure=True)
 

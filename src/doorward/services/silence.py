@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 from doorward.errors import AgentTimeout
+from doorward.model.chunks import close_chunks
 
 T = TypeVar("T")
 
@@ -39,6 +40,4 @@ class Unsilent:
 
     async def aclose(self) -> None:
         """Hang up."""
-        close = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            await close()
+        await close_chunks(self._chunks)

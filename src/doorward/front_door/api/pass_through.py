@@ -13,9 +13,10 @@ from msgspec import Struct
 from doorward.errors import AgentFailed, Unauthenticated
 from doorward.front_door.api.shapes import prompt_request
 from doorward.http.request import Request
-from doorward.http.response import Problem, Response, close_chunks, event_stream
+from doorward.http.response import Problem, Response, event_stream
 from doorward.http.routes import Access, Route
 from doorward.model.agent import AgentCall, AgentReply
+from doorward.model.chunks import close_chunks
 from doorward.model.secret import Secret
 from doorward.model.sign_in import BrowserSession
 from doorward.ports.agent import Agent

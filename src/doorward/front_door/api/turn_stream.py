@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
-from doorward.http.response import close_chunks
 from doorward.model.chat import TurnEvent
+from doorward.model.chunks import close_chunks
 from doorward.model.principals import User
 from doorward.ports.services import Chat
 
