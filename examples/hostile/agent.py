@@ -206,6 +206,29 @@ def disk_bomb(_: str) -> object:
     return "100 GB"
 
 
+def deep_bomb(_: str) -> object:
+    """AP-RUN-03: folders in folders, deeper than any path and than those who walk them can follow."""
+    top = here = os.open(".", os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deeper", dir_fd=here)
+        below = os.open("deeper", os.O_RDONLY, dir_fd=here)
+        if here != top:
+            os.close(here)
+        here = below
+    time.sleep(600)
+    return "3,000 folders"
+
+
+def hidden_bomb(_: str) -> object:
+    """AP-RUN-03: all the disk, in a folder that is closed to its owner."""
+    Path("hidden").mkdir()
+    for number in range(1000):
+        Path("hidden").chmod(0o300)
+        Path(f"hidden/large-{number}").write_bytes(b"x" * 10_000_000)
+        Path("hidden").chmod(0)
+    return "10 GB"
+
+
 def files_bomb(_: str) -> object:
     """AP-RUN-03: all the descriptors."""
     kept = []
@@ -255,7 +278,8 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     for attempt in (
         read_path, list_path, write_path, escape_by_link, environment_of, own_environment, connect, send_datagram,
         connect_unix, send_signal, trace, read_memory, new_namespaces, more_rights, leave_residue, find_residue,
-        fork_bomb, memory_bomb, memory_bombs, disk_bomb, files_bomb, processor_bomb, stay_alive, about,
+        fork_bomb, memory_bomb, memory_bombs, disk_bomb, deep_bomb, hidden_bomb, files_bomb, processor_bomb,
+        stay_alive, about,
     )
 }  # fmt: skip
 

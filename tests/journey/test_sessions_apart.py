@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from doorward.errors import AgentFailed, AgentUnreachable, ConfigurationError, TooManyRequests
+from doorward.runtime import pool, warden, zygote
 from doorward.runtime.tree import below, processes
 from tests.journey.hosting import BOB, EXAMPLES, SESSION, Hosted, call, eventually, hosted, read, runs, until, written
 
@@ -56,6 +57,9 @@ TOUCHY = """
             for _ in range(int(rest)):
                 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             await asyncio.sleep(600)
+        if command == "leave":
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            return about() | {"child": child.pid}
         if command == "write":
             with open("large", "wb") as file:
                 for _ in range(int(rest)):
@@ -223,6 +227,55 @@ async def test_a_warm_process_that_dies_is_replaced(house: Hosted) -> None:
         again = await house.answer("look")
     assert processes()[again["pid"]].parent != warm
     assert "worker_restarted" in [entry["event"] for entry in logs]
+
+
+async def test_what_was_started_does_not_outlive_a_warm_process_that_dies(house: Hosted) -> None:
+    """AP-ROG-01: its parents are dead, and nothing leads to it any more."""
+    left = await house.answer("leave")
+    other = await house.answer("daemon", session=OTHER)
+    os.kill(other["pid"], signal.SIGKILL)
+    await eventually(lambda: not runs(other["daemon"]))  # so the processes were looked at
+    assert runs(left["child"])
+    os.kill(processes()[left["pid"]].parent, signal.SIGKILL)
+    await eventually(lambda: not runs(left["child"]))
+
+
+async def test_an_answer_to_an_order_that_was_given_up_is_no_other_sessions_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AP-SES-06, F-27: a warm process that is held up answers late, to orders that nobody waits for any more."""
+    monkeypatch.setattr(zygote, "FORK_SECONDS", 0.3)
+    names = [letter * 36 for letter in "cdefgh"]
+    async with hosted(written(tmp_path, TOUCHY), tmp_path, isolation="session") as house:
+        first = await house.answer("look")
+        warm = processes()[first["pid"]].parent
+        os.kill(warm, signal.SIGSTOP)
+        held_up = await asyncio.gather(*(house.answer("look", session=name) for name in names), return_exceptions=True)
+        assert any(isinstance(one, AgentUnreachable) for one in held_up)
+        os.kill(warm, signal.SIGCONT)
+        for name in names:
+            told = await house.answer("look", session=name)
+            assert told["pid"] in house.host.worker_pids
+            assert told["pid"] == (await house.answer("look", session=name))["pid"]
+        assert len(house.host.worker_pids) == 1 + len(names)
+        kept = len(names) + 1 + pool.SPARE
+        await eventually(lambda: len(below([warm], processes())) == 1 + kept)
+
+
+async def test_a_sweep_that_fails_is_told_and_the_next_one_holds_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AP-RUN-03: whatever one session has done, the others are watched."""
+    async with hosted(written(tmp_path, TOUCHY), tmp_path, isolation="session") as house:
+        with capture_logs() as logs:
+            with monkeypatch.context() as trouble:
+                trouble.setattr(warden, "takes_more", None)
+                await eventually(lambda: "sweep_failed" in [entry["event"] for entry in logs])
+                assert not await house.host.ready()
+            with pytest.raises((AgentUnreachable, AgentFailed)):
+                async with asyncio.timeout(30):
+                    await house.answer("fork 40")
+        assert await house.host.ready()
 
 
 async def test_hanging_up_ends_the_run_and_the_session_goes_on(tmp_path: Path) -> None:

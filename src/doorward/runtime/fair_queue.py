@@ -2,19 +2,22 @@
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from doorward.errors import TooManyRequests
 
 
 class FairQueue:
-    """At most `per_owner` wait for one owner and `most` altogether.
+    """At most `per_owner` wait for one owner and `most` altogether. `on_unused` hears of a call that nobody is there to
+    follow any more.
 
     INVARIANT: however many of one owner wait, another's first is called before that owner's second.
     """
 
-    def __init__(self, *, per_owner: int, most: int) -> None:
+    def __init__(self, *, per_owner: int, most: int, on_unused: Callable[[], None] = lambda: None) -> None:
         self._per_owner = per_owner
         self._most = most
+        self._on_unused = on_unused
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._count = 0
 
@@ -33,7 +36,8 @@ class FairQueue:
             await ticket
         except BaseException:
             if ticket.done() and not ticket.cancelled():
-                self.call()  # called, and gone at the same moment: the next one has its place
+                if not self.call():  # called, and gone at the same moment: the next one has its place
+                    self._on_unused()
             else:
                 self._leave(owner, ticket)
             raise

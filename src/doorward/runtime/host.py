@@ -6,7 +6,6 @@ worker does.
 
 import asyncio
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from doorward.runtime.isolation import workers_for
 from doorward.runtime.kept import KeptRuns
 from doorward.runtime.operations import RuntimeOperations
 from doorward.runtime.process import WorkerPlan
+from doorward.runtime.removal import remove
 from doorward.runtime.sessions import Invocation, Invocations, SessionKey, owner_of, turn_of
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.switch import Switch
@@ -120,7 +120,7 @@ class RuntimeHost:
         if self._state is not None:
             await self._state.close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove(self._folder)
 
     async def ready(self) -> bool:
         """Whether a call would be served; so it is, with a refusal, by one that an operator has stopped."""

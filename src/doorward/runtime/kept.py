@@ -13,8 +13,9 @@ from typing import IO
 import structlog
 from msgspec.structs import replace
 
-from doorward.errors import AgentFailed, DoorwardError, NotFound
+from doorward.errors import AgentFailed, Conflict, DoorwardError, NotFound
 from doorward.model.agent import AgentReply
+from doorward.model.chunks import close_chunks
 
 log = structlog.get_logger()
 
@@ -41,6 +42,10 @@ class KeptRuns:
 
     async def run(self, name: Name, keep: float, produce: Produce) -> AgentReply:
         """Run `produce` to its end, whoever reads. Raises what it raises before its first byte."""
+        if (earlier := self._runs.get(name)) is not None:
+            if not earlier.over:
+                raise Conflict("This turn runs already.", code="session_busy")
+            self._forget(name)
         run = self._runs[name] = _Run(produce, keep, lambda: self._end(name, run))
         return await run.reply()
 
@@ -100,12 +105,13 @@ class _Run:
         self._on_end = on_end
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - lives with the run
         self.size = 0
-        self._over = False
+        self.over = False
         self._problem: DoorwardError | None = None
         self._readers = 0
         self._alone: asyncio.TimerHandle | None = None
         self._news: set[asyncio.Future[None]] = set()
         self.task = asyncio.create_task(self._read(produce))
+        self.task.add_done_callback(self._finish)
 
     async def reply(self) -> AgentReply:
         """The head, with chunks of its own reader."""
@@ -133,7 +139,7 @@ class _Run:
         self._readers -= 1
         if self._readers:
             return
-        if not self._over:
+        if not self.over:
             self._alone = asyncio.get_running_loop().call_later(self._keep, self.task.cancel)
         elif not self._keep:
             self._spool.close()
@@ -142,23 +148,31 @@ class _Run:
         try:
             reply = await produce()
             self._head.set_result(reply)
-            async for chunk in reply.chunks:
-                self._spool.seek(0, 2)
-                self._spool.write(chunk)
-                self.size += len(chunk)
-                self._wake()
+            try:
+                await self._keep_all(reply.chunks)
+            finally:
+                await close_chunks(reply.chunks)
         except DoorwardError as error:
             self._problem = error
         except OSError:  # the spool's disk is full
             self._problem = AgentFailed("The agent's answer could not be kept.", code="response_not_kept")
             log.exception("answer_not_kept")
-        except asyncio.CancelledError:
-            self._problem = AgentFailed("The session was stopped.", code="session_stopped")
-        finally:
-            self._finish()
 
-    def _finish(self) -> None:
-        self._over = True
+    async def _keep_all(self, chunks: AsyncIterator[bytes]) -> None:
+        async for chunk in chunks:
+            self._spool.seek(0, 2)
+            self._spool.write(chunk)
+            self.size += len(chunk)
+            self._wake()
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        """INVARIANT: an answer without a problem was read to its end; also one whose task never began is over."""
+        self.over = True
+        if task.cancelled():
+            self._problem = AgentFailed("The session was stopped.", code="session_stopped")
+        elif (error := task.exception()) is not None:
+            self._problem = AgentFailed("The agent failed.")
+            log.error("answer_failed", exc_info=error)
         if self._alone is not None:
             self._alone.cancel()
         if not self._head.done():
@@ -175,7 +189,7 @@ class _Run:
                 chunk = self._spool.read(READ_BYTES)
                 position += len(chunk)
                 yield chunk
-            elif self._over:
+            elif self.over:
                 break
             else:
                 await self._more()

@@ -82,17 +82,18 @@ class SessionPool:
         self._sessions: dict[SessionKey, _Session] = {}
         self._coming: dict[SessionKey, asyncio.Task[_Session]] = {}
         self._spare: list[SessionProcess] = []
-        self._queue = FairQueue(per_owner=options.queue, most=MOST_WAITING)
+        self._queue = FairQueue(per_owner=options.queue, most=MOST_WAITING, on_unused=self._unused)
         self._starting = 0
         self._chores: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._refill: asyncio.Task[None] | None = None
+        self._swept = True
 
     async def start(self) -> None:
         keeper = self._make()
         await keeper.start()
         self._keeper = keeper
-        self._sweeper = asyncio.create_task(self._sweep(keeper))
+        self._sweeper = asyncio.create_task(self._watch(keeper))
         self._fill()
 
     async def close(self) -> None:
@@ -121,7 +122,8 @@ class SessionPool:
         return Lease(session.process, release)
 
     async def ready(self) -> bool:
-        return self._keeper is not None and self._keeper.serving() is not None
+        """Not ready while nobody holds the sessions to their limits."""
+        return self._swept and self._keeper is not None and self._keeper.serving() is not None
 
     async def end(self, key: SessionKey) -> bool:
         session = self._sessions.pop(key, None)
@@ -215,6 +217,10 @@ class SessionPool:
             self._chore(self._sessions.pop(key).process)
         return True
 
+    def _unused(self) -> None:
+        """Who was called had gone: the place counts no longer, or places would run out for good."""
+        self._starting -= 1
+
     def _admit(self) -> None:
         """Call those who wait, as far as there is room."""
         while len(self._queue) and self._may_start():
@@ -252,23 +258,35 @@ class SessionPool:
                 return
             self._spare.append(process)
 
-    async def _sweep(self, keeper: WorkerKeeper[Zygote]) -> None:
-        """End what is dead, has idled, or takes more than it may; sees the processes of all sessions at once."""
+    async def _watch(self, keeper: WorkerKeeper[Zygote]) -> None:
+        """Sweep for as long as the pool lives: a sweep that fails is told, and the next one is made all the same."""
         warden = Warden(self._options.allowance)
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            zygote = keeper.serving()
-            if zygote is not None:
-                await warden.look(zygote)
-            now = asyncio.get_running_loop().time()
-            for key, session in list(self._sessions.items()):
-                idle = session.free(now) and now - session.used > self._options.idle
-                if idle or session.old(now, self._options.life) or not session.process.alive():
-                    del self._sessions[key]
-                    self._chore(session.process)
-            SESSIONS_ALIVE.set(len(self._sessions))
-            self._admit()
-            self._fill()
+            sweep = asyncio.ensure_future(self._sweep(keeper, warden))
+            try:
+                await asyncio.wait([sweep])
+            finally:
+                sweep.cancel()
+            error = sweep.exception()
+            self._swept = error is None
+            if error is not None:
+                log.error("sweep_failed", exc_info=error)
+
+    async def _sweep(self, keeper: WorkerKeeper[Zygote], warden: Warden) -> None:
+        """End what is dead, has idled, or takes more than it may; sees the processes of all sessions at once."""
+        zygote = keeper.serving()
+        if zygote is not None:
+            await warden.look(zygote)
+        now = asyncio.get_running_loop().time()
+        for key, session in list(self._sessions.items()):
+            idle = session.free(now) and now - session.used > self._options.idle
+            if idle or session.old(now, self._options.life) or not session.process.alive():
+                del self._sessions[key]
+                self._chore(session.process)
+        SESSIONS_ALIVE.set(len(self._sessions))
+        self._admit()
+        self._fill()
 
     def _chore(self, process: SessionProcess) -> None:
         task = asyncio.create_task(process.kill())

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from doorward.runtime.agent_file import AgentFile
 from doorward.runtime.connection import Connection
 from doorward.runtime.limits import limits_of
 from doorward.runtime.output import forward_output, read_pipe
+from doorward.runtime.removal import remove
 from doorward.runtime.wire import WorkerConfig, WorkerReport
 
 log = structlog.get_logger()
@@ -57,10 +57,10 @@ def socket_of(scratch: Path) -> str:
     return f"{scratch}.sock"
 
 
-def remove_files(scratch: Path) -> None:
-    """Remove a scratch folder, and the socket beside it."""
+def remove_files(scratch: Path) -> bool:
+    """Remove a scratch folder, and the socket beside it. False when something is left of it."""
     Path(socket_of(scratch)).unlink(missing_ok=True)
-    shutil.rmtree(scratch, ignore_errors=True)
+    return remove(scratch)
 
 
 class WorkerProcess(Connection):

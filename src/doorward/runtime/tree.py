@@ -12,10 +12,12 @@ _PASSES = 50
 
 
 class Seen(Struct, frozen=True):
-    """One process: its parent, and its resident bytes."""
+    """One process: its parent, its resident bytes, and when it began, in ticks since the machine did: a process id may
+    come again, with another beginning."""
 
     parent: int
     resident: int
+    began: int
 
 
 def processes() -> dict[int, Seen]:
@@ -28,7 +30,7 @@ def processes() -> dict[int, Seen]:
             except OSError:  # it ended while we looked
                 continue
             if fields[0] not in (b"Z", b"X"):
-                found[int(entry.name)] = Seen(int(fields[1]), int(fields[21]) * _PAGE)
+                found[int(entry.name)] = Seen(int(fields[1]), int(fields[21]) * _PAGE, int(fields[19]))
     return found
 
 

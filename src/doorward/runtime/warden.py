@@ -1,13 +1,12 @@
 """Watches what each session uses, where the kernel's limits count for one process only; ends what takes too much."""
 
 import asyncio
-import os
-from pathlib import Path
 
 import structlog
 from msgspec import Struct
 
-from doorward.runtime.tree import below, end_all, processes
+from doorward.runtime.removal import takes_more
+from doorward.runtime.tree import Seen, below, end_all, processes
 from doorward.runtime.zygote import SessionProcess, Zygote
 from doorward.telemetry.metrics import SESSIONS_ENDED
 
@@ -31,6 +30,7 @@ class Warden:
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
         self._looks = 0
+        self._begun: dict[int, int] = {}  # when each process of the last look began
 
     async def look(self, zygote: Zygote) -> None:
         """End sessions that are over their allowance, and processes that their session has left behind."""
@@ -38,49 +38,33 @@ class Warden:
             seen = processes()
             sessions = dict(zygote.children)
             children = [pid for pid, process in seen.items() if process.parent == zygote.pid]
-        for pid in children:
-            if pid not in sessions:
-                log.warning("stray_process_ended", pid=pid)
-                end_all(pid)
+        for pid in (*(pid for pid in children if pid not in sessions), *self._escaped(zygote.pid, seen)):
+            log.warning("stray_process_ended", pid=pid)
+            end_all(pid)
         base = seen[zygote.pid].resident if zygote.pid in seen else 0
         for session in sessions.values():
             pids = below([session.pid], seen)
             resident = sum(max(0, seen[pid].resident - base) for pid in pids)
             if len(pids) > self._allowance.processes:
-                await _end(session, "processes")
+                _end(session, "processes")
             elif resident > self._allowance.memory:
-                await _end(session, "memory")
+                _end(session, "memory")
         self._looks += 1
         if self._looks % DISK_EVERY == 0:
             for session in sessions.values():
-                if await asyncio.to_thread(_more_than, session.scratch, self._allowance.disk):
-                    await _end(session, "disk")
+                if await asyncio.to_thread(takes_more, session.scratch, self._allowance.disk, MOST_FILES):
+                    _end(session, "disk")
+
+    def _escaped(self, zygote: int, seen: dict[int, Seen]) -> list[int]:
+        """Those that were below a warm process and are not any more: what they were below has died."""
+        here = below([zygote], seen)
+        escaped = [pid for pid in self._begun.keys() - set(here) if pid in seen and seen[pid].began == self._begun[pid]]
+        self._begun = {pid: seen[pid].began for pid in here}
+        return escaped
 
 
-async def _end(session: SessionProcess, limit: str) -> None:
+def _end(session: SessionProcess, limit: str) -> None:
+    """What it leaves is removed by the pool, which sees that it has ended: a look waits for nothing."""
     log.warning("session_over_limit", pid=session.pid, limit=limit)
     SESSIONS_ENDED.labels(limit).inc()
-    await session.kill()
-
-
-def _more_than(folder: Path, most: int) -> bool:
-    """Whether a folder holds more bytes than that, or very many files."""
-    total = count = 0
-    todo = [str(folder)]
-    while todo:
-        try:
-            entries = list(os.scandir(todo.pop()))
-        except OSError:  # gone, or closed to us: what is in it was counted before
-            continue
-        for entry in entries:
-            count += 1
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(entry.path)
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-            except OSError:
-                continue
-        if total > most or count > MOST_FILES:
-            return True
-    return False
+    end_all(session.pid)

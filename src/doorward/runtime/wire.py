@@ -80,9 +80,10 @@ class Confinement(Struct, frozen=True, kw_only=True):
 
 
 class ForkOrder(Struct, frozen=True, kw_only=True):
-    """What a warm process is asked for: a session's process. With it come three descriptors: the socket that it serves,
-    and where its standard output and error go."""
+    """What a warm process is asked for: a session's process. `number` comes back with the answer. With it come three
+    descriptors: the socket that it serves, and where its standard output and error go."""
 
+    number: int
     secret: str
     scratch: str
     confinement: Confinement
@@ -91,6 +92,7 @@ class ForkOrder(Struct, frozen=True, kw_only=True):
 class ForkReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its answer, with a descriptor of the new process (pidfd); `problem` and none when it could not be made."""
 
+    number: int = 0
     pid: int = 0
     problem: str = ""
 

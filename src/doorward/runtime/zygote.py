@@ -24,6 +24,8 @@ from doorward.runtime.wire import MAX_ORDER, Confinement, ForkOrder, ForkReport
 log = structlog.get_logger()
 
 FORK_SECONDS = 10.0
+CLEARINGS = 10
+CLEARING_SECONDS = 0.5
 
 
 class SessionProcess(Connection):
@@ -57,7 +59,15 @@ class SessionProcess(Connection):
         for task in self.outputs:
             task.cancel()
         await asyncio.gather(*self.outputs, return_exceptions=True)
-        await asyncio.to_thread(remove_files, self.scratch)
+        await self._clear()
+
+    async def _clear(self) -> None:
+        """Remove its folder. What it has left running writes there until the warden's next look ends it."""
+        for _ in range(CLEARINGS):
+            if await asyncio.to_thread(remove_files, self.scratch):
+                return
+            await asyncio.sleep(CLEARING_SECONDS)
+        log.error("scratch_not_removed", pid=self.pid)
 
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._held)
@@ -75,30 +85,26 @@ class Zygote(WorkerProcess):
         self.lock = asyncio.Lock()
         self.control: socket.socket | None = None
         self.folder = Path()
+        self._orders = 0
 
     async def fork(self, confinement: Confinement) -> SessionProcess:
         """A process that serves one session. Raises `AgentUnreachable`."""
         scratch = self.folder / secrets.token_hex(16)
-        scratch.mkdir(mode=0o700)
         secret = Secret(secrets.token_urlsafe(32))
-        order = ForkOrder(secret=secret.reveal(), scratch=str(scratch), confinement=confinement)
+        self._orders += 1
+        order = ForkOrder(number=self._orders, secret=secret.reveal(), scratch=str(scratch), confinement=confinement)
         try:
-            with contextlib.ExitStack() as ours:
-                listener = ours.enter_context(listen(socket_of(scratch)))
-                (out, its_out), (err, its_err) = os.pipe(), os.pipe()
-                for descriptor in (its_out, its_err):
-                    ours.callback(os.close, descriptor)
-                outputs = {"stdout": out, "stderr": err}
-                try:
-                    async with self.lock, asyncio.timeout(FORK_SECONDS):
-                        process = await self._ordered(order, [listener.fileno(), its_out, its_err], scratch)
-                except BaseException:
-                    os.close(out)
-                    os.close(err)
-                    raise
+            scratch.mkdir(mode=0o700)
+            with contextlib.ExitStack() as lent, contextlib.ExitStack() as kept:
+                listener = lent.enter_context(listen(socket_of(scratch)))
+                (out, its_out), (err, its_err) = _pipe(kept, lent), _pipe(kept, lent)
+                async with self.lock, asyncio.timeout(FORK_SECONDS):
+                    process = await self._ordered(order, [listener.fileno(), its_out, its_err], scratch)
+                kept.pop_all()  # who forwards them closes them
         except (OSError, TimeoutError) as error:
             remove_files(scratch)
             raise AgentUnreachable("A process for this session cannot be started.") from error
+        outputs = {"stdout": out, "stderr": err}
         process.outputs = [asyncio.create_task(_forwarded(read, name, process.pid)) for name, read in outputs.items()]
         return process
 
@@ -106,8 +112,7 @@ class Zygote(WorkerProcess):
         if self.control is None:
             raise OSError("the warm process has ended")
         socket.send_fds(self.control, [msgspec.json.encode(order)], descriptors)
-        data, received = await self._answer(self.control)
-        report = msgspec.json.decode(data, type=ForkReport) if data else ForkReport(problem="it ended")
+        report, received = await self._report(self.control, order.number)
         if report.problem or not received:
             raise OSError(report.problem)
         process = SessionProcess(
@@ -115,6 +120,17 @@ class Zygote(WorkerProcess):
         )
         self.children[report.pid] = process
         return process
+
+    async def _report(self, control: socket.socket, number: int) -> tuple[ForkReport, list[int]]:
+        """Its answer to this order. INVARIANT: an answer to an order that was given up is taken for no other: a session
+        would hold another's process. The warden ends the process that nobody waits for."""
+        while True:
+            data, received = await self._answer(control)
+            report = msgspec.json.decode(data, type=ForkReport) if data else ForkReport(problem="it ended")
+            if not data or report.number == number:
+                return report, received
+            for descriptor in received:
+                os.close(descriptor)
 
     async def _answer(self, control: socket.socket) -> tuple[bytes, list[int]]:
         loop = asyncio.get_running_loop()
@@ -154,6 +170,13 @@ async def start_zygote(plan: WorkerPlan) -> Zygote:
         log.warning("agent_starts_threads", threads=report.threads)  # they are not there in a session
     log.info("warm_process_started", pid=zygote.pid, agent=plan.settings.name)
     return zygote
+
+
+def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for stack, end in zip((reading, writing), ends, strict=True):
+        stack.callback(os.close, end)
+    return ends
 
 
 def _resolve(readable: "asyncio.Future[None]") -> None:

@@ -61,3 +61,15 @@ async def test_who_is_called_and_goes_at_that_moment_passes_the_place_on() -> No
     assert second.done()
     assert not second.cancelled()
     await asyncio.gather(first, second, return_exceptions=True)
+
+
+async def test_a_call_that_nobody_can_follow_any_more_is_given_back() -> None:
+    """F-27: places that are lost one by one would end with no session that begins"""
+    unused = list[str]()
+    queue = FairQueue(per_owner=2, most=3, on_unused=lambda: unused.append("place"))
+    task = asyncio.create_task(queue.wait("anna"))
+    await settled()
+    assert queue.call()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert unused == ["place"]

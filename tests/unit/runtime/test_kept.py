@@ -1,11 +1,12 @@
 """Answers that outlive their reader: told again whole, to one reader or several, bounded in time and size."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 
 import pytest
 
-from doorward.errors import AgentFailed, AgentUnreachable, NotFound
+from doorward.errors import AgentFailed, AgentUnreachable, Conflict, NotFound
 from doorward.model.agent import AgentReply
 from doorward.runtime import kept
 from doorward.runtime.kept import KeptRuns
@@ -15,7 +16,7 @@ NAME = ("owner", "hello", "session", "turn")
 
 
 class Agent:
-    """An answer in steps: pieces, moments to wait for, errors. Notes whether its run was cancelled."""
+    """An answer in steps: pieces, moments to wait for, errors. Notes whether its run was cancelled or hung up."""
 
     def __init__(self, *steps: bytes | asyncio.Event | Exception) -> None:
         self.steps = steps
@@ -38,7 +39,7 @@ class Agent:
                         await step.wait()
                     case error:
                         raise error
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             self.cancelled.set()
             raise
 
@@ -185,3 +186,63 @@ async def test_closing_ends_what_runs() -> None:
     with pytest.raises(AgentFailed) as stopped:
         await anext(reply.chunks)
     assert stopped.value.code == "session_stopped"
+
+
+async def test_a_turn_that_runs_is_not_run_a_second_time_and_stays_to_be_read() -> None:
+    """F-17"""
+    runs, gate = KeptRuns(), asyncio.Event()
+    agent = Agent(b"one", gate, b"two")
+    first = await runs.run(NAME, 60.0, agent.produce)
+    with pytest.raises(Conflict):
+        await runs.run(NAME, 60.0, agent.produce)
+    gate.set()
+    assert await told(await runs.resume(NAME)) == await told(first) == b"onetwo"
+    assert agent.runs == 1
+    await runs.close()
+
+
+async def test_an_answer_that_takes_an_earlier_ones_name_outlives_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "ENDED_SECONDS", 0.05)
+    runs, gate = KeptRuns(), asyncio.Event()
+    await told(await runs.run(NAME, 60.0, Agent(b"earlier").produce))
+    second = await runs.run(NAME, 60.0, Agent(b"later", gate).produce)
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.2, passed.set)
+    await passed.wait()
+    again = await runs.resume(NAME)
+    gate.set()
+    assert await told(again) == await told(second) == b"later"
+    await runs.close()
+
+
+async def test_an_answer_that_cannot_be_kept_ends_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk leaves nothing running that nobody reads."""
+    monkeypatch.setattr(kept, "MEMORY_BYTES", 1)
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    agent, runs = Agent(b"a piece", asyncio.Event()), KeptRuns()
+    reply = await runs.run(NAME, 60.0, agent.produce)
+    with pytest.raises(AgentFailed) as caught:
+        await told(reply)
+    assert caught.value.code == "response_not_kept"
+    async with asyncio.timeout(30):
+        await agent.cancelled.wait()
+    await runs.close()
+
+
+async def test_a_run_that_is_closed_before_it_began_answers_all_the_same() -> None:
+    runs = KeptRuns()
+    asked = asyncio.ensure_future(runs.run(NAME, 60.0, Agent(b"never").produce))
+    asyncio.get_running_loop().call_soon(lambda: [run.task.cancel() for run in runs._runs.values()])
+    with pytest.raises(AgentFailed) as caught:
+        async with asyncio.timeout(10):
+            await asked
+    assert caught.value.code == "session_stopped"
+    await runs.close()
+
+
+async def test_an_answer_that_breaks_in_an_unforeseen_way_is_not_told_as_whole() -> None:
+    runs = KeptRuns()
+    reply = await runs.run(NAME, 60.0, Agent(b"half", ValueError("a defect")).produce)
+    with pytest.raises(AgentFailed):
+        await told(reply)
+    await runs.close()

@@ -42,23 +42,23 @@ def _fork(order: ForkOrder, descriptors: list[int], orders: socket.socket, serve
     try:
         pid = os.fork()
     except OSError as error:
-        _tell(orders, ForkReport(problem=error.strerror or "fork"), [])
+        _tell(orders, ForkReport(number=order.number, problem=error.strerror or "fork"), [])
     else:
         if pid == 0:
             orders.close()
             _become_session(order, descriptors, parent, serve)
-        _report(pid, orders)
+        _report(order.number, pid, orders)
     for descriptor in descriptors:
         os.close(descriptor)
 
 
-def _report(pid: int, orders: socket.socket) -> None:
+def _report(number: int, pid: int, orders: socket.socket) -> None:
     try:
         held = os.pidfd_open(pid)
     except OSError:  # it is gone already
-        _tell(orders, ForkReport(problem="it ended at once"), [])
+        _tell(orders, ForkReport(number=number, problem="it ended at once"), [])
         return
-    _tell(orders, ForkReport(pid=pid), [held])
+    _tell(orders, ForkReport(number=number, pid=pid), [held])
     os.close(held)
 
 
