@@ -61,9 +61,8 @@ top = Path(sys.argv[1])
 print(takes_more(top, 500_000, 100))
 (top / "closed").chmod(0)
 top.chmod(0o500)
-remove(top)
-top.chmod(0o700)
-print(os.listdir(top))
+remove(top)  # the folder itself lies in one that may be another's
+print(os.listdir(top) if top.exists() else [])
 """
     assert as_anybody(code, scratch).split("\n") == ["True", "[]"]
 
