@@ -189,7 +189,7 @@ class AgentDoor:
         # Strangers are recorded up to a limit for each address: knocking must not fill the disk.
         if visit.principal is None and not self._strangers.admit(bucket(visit.request.peer)).admitted:
             return denied
-        _log.info("agent_door_denied", code=denied.code, request_id=visit.request_id)
+        _log.debug("agent_door_denied", code=denied.code, request_id=visit.request_id)
         try:
             self._ledger.enqueue(entry_for(visit, verdict="deny", code=denied.code, at=self._clock()))
         except StoreUnavailable as error:
