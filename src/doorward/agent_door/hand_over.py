@@ -12,7 +12,8 @@ from doorward.agent_door.operating import operate
 from doorward.agent_door.visit import FOR_OPERATORS, FORGET, KEEP, Operation, Visit
 from doorward.errors import AgentFailed, DoorwardError
 from doorward.http.asgi import Send
-from doorward.http.request import ClientGone, Request
+from doorward.http.departure import Departure
+from doorward.http.request import ClientGone
 from doorward.http.response import Response
 from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.chunks import close_chunks
@@ -22,7 +23,6 @@ from doorward.telemetry import traces
 
 _log = structlog.get_logger()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_WATCH_AFTER = 0.05
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MAX_KEEP = 3600
 _ACCEPT = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,255}")
@@ -40,13 +40,14 @@ class HandOver:
     async def serve(self, visit: Visit, send: Send) -> None:
         """Answer the request. Raises `ClientGone` when there is nobody left to answer."""
         hang_up = asyncio.timeout(None)
-        watcher = _Watcher(visit.request, hang_up)
+        loop = asyncio.get_running_loop()
+        departure = Departure(visit.request.disconnected, lambda: hang_up.reschedule(loop.time()))
         try:
             async with hang_up:
                 try:
                     await self._serve(visit, send)
                 finally:
-                    watcher.close()
+                    departure.close()
         except TimeoutError:
             if not hang_up.expired():
                 raise
@@ -142,28 +143,6 @@ def _keep(value: str | None) -> float:
 
 def _match(pattern: re.Pattern[str], value: str | None) -> str | None:
     return value if value is not None and pattern.fullmatch(value) else None
-
-
-class _Watcher:
-    """Ends the exchange when the client goes away. Short exchanges never start its task."""
-
-    def __init__(self, request: Request, hang_up: asyncio.Timeout) -> None:
-        self._request = request
-        self._hang_up = hang_up
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
-
-    def close(self) -> None:
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-    def _start(self) -> None:
-        self._task = asyncio.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        await self._request.disconnected()
-        self._hang_up.reschedule(asyncio.get_running_loop().time())
 
 
 async def _close(chunks: AsyncIterator[bytes]) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from doorward.errors import InvalidInput
 from doorward.http.asgi import Message, Receive, Scope
+from doorward.http.departure import disconnected
 from doorward.model.principals import User
 
 
@@ -133,8 +134,7 @@ class Request:
 
     async def disconnected(self) -> None:
         """Return when the client has gone away. Call it only after the body has been read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await disconnected(self._receive)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         """Call back once when the answer is finished, however it ends."""

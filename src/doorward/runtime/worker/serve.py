@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from doorward.http.asgi import Message, Receive, Scope, Send
+from doorward.http.departure import Departure, disconnected
 from doorward.runtime.wire import (
     INVOCATION_HEADER,
     INVOCATIONS,
@@ -42,7 +43,6 @@ from doorward.runtime.worker.logs import log_failure
 from doorward.runtime.worker.model_trouble import trouble_in
 from doorward.runtime.worker.stream import EventStream
 
-WATCH_AFTER = 0.05
 _encoder = msgspec.json.Encoder()
 
 
@@ -129,7 +129,8 @@ class Run:
 
     async def until_gone(self, receive: Receive, *, streaming: bool) -> None:
         """Run to the end, or until the caller has gone."""
-        watcher = _Watcher(self, receive)
+        runner = asyncio.current_task()
+        departure = Departure(lambda: disconnected(receive), lambda: self.caller_gone(runner))
         try:
             await self._guarded(streaming)
         except asyncio.CancelledError:
@@ -137,7 +138,7 @@ class Run:
             if not self._gone:
                 raise
         finally:
-            watcher.close()
+            departure.close()
 
     def caller_gone(self, task: "asyncio.Task[Any] | None") -> None:
         """Cancel the run: nobody reads its answer."""
@@ -179,30 +180,6 @@ class Run:
         else:
             body = {"error": SAFE_FAILURE, "error_type": type(error).__name__, "code": code}
             await answer(self._send, HTTPStatus.INTERNAL_SERVER_ERROR, body)
-
-
-class _Watcher:
-    """Notices that the caller has gone. Short runs never start its task."""
-
-    def __init__(self, run: Run, receive: Receive) -> None:
-        self._run = run
-        self._receive = receive
-        self._runner = asyncio.current_task()
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start)
-
-    def close(self) -> None:
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-    def _start(self) -> None:
-        self._task = asyncio.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._run.caller_gone(self._runner)
 
 
 async def collected(events: AsyncIterator[object]) -> dict[str, object]:
