@@ -40,7 +40,7 @@ page: $(PAGE) ## build the page from page/ into src/doorward/web (needs Node.js)
 
 .PHONY: screenshots
 screenshots: $(TESTS) $(PAGE) ## make the pictures of the documents anew (with the fonts of this machine)
-	PICTURES=docs/images $(BIN)/python -m pytest -q tests/journey/test_page_looks.py -k each_view
+	PICTURES=docs/images $(BIN)/python -m pytest -q tests/journey/test_page_looks.py tests/journey/test_console.py -k 'each_view or every_view'
 
 # Most of a test is waiting for processes, so that there are more runners than cores; a module's tests stay together.
 test: $(TESTS) $(PAGE) ## install what the tests need and run them (ARGS="-k name" for some, one after the other)

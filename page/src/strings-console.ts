@@ -134,7 +134,7 @@ export const chains = {
   holds: "holds",
   broken: "broken",
   unread: "cannot be read from here",
-  entries: (count: string) => `${count} entries`,
+  entries: (count: string) => (count === "1" ? "1 entry" : `${count} entries`),
   verified: (count: string, time: string) => `${count} verified, last at ${time}`,
   notYet: "not verified yet",
   whole: (time: string) => `walked from its start at ${time}`,

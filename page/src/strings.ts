@@ -54,6 +54,7 @@ export const list = {
   save: "Save",
   exportMarkdown: "Export as Markdown",
   exportJson: "Export as JSON",
+  notExported: (why: string) => `The conversation could not be exported. ${why}`,
   delete: "Delete",
   deleted: (name: string) => `“${name}” is deleted.`,
   undo: "Undo",

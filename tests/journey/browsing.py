@@ -25,7 +25,13 @@ WAIT = 30_000.0  # milliseconds
 WIDE = (1280, 800)
 NARROW = (360, 740)
 # The pictures of the documents, by the view they show.
-SHOWN = {"chat-wide-light": "chat", "tool-wide-dark": "tool", "chat-narrow-light": "narrow"}
+SHOWN = {
+    "chat-wide-light": "chat",
+    "tool-wide-dark": "tool",
+    "chat-narrow-light": "narrow",
+    "console-now-wide-light": "console",
+    "console-ledger-wide-dark": "console-ledger",
+}
 
 
 def chromium(playwright: Playwright) -> Browser:
@@ -77,12 +83,17 @@ def enter(page: Page, house: House, user: int = 0) -> None:
 
 
 def fill_in(page: Page, house: House, user: int = 0) -> None:
-    """The form of the embedded sign-in."""
+    """The form of the embedded sign-in, and the chat behind it."""
+    sign_in_at_the_form(page, house, user)
+    expect(field(page)).to_be_visible(timeout=WAIT)
+
+
+def sign_in_at_the_form(page: Page, house: House, user: int) -> None:
+    """The form of the embedded sign-in, wherever it leads."""
     account = house.ready["users"][user]
     page.get_by_label("User name").fill(account["username"])
     page.get_by_label("Password").fill(account["password"])
     page.get_by_role("button", name="Sign in").click()
-    expect(field(page)).to_be_visible(timeout=WAIT)
 
 
 def field(page: Page) -> Locator:

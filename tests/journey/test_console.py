@@ -2,10 +2,12 @@
 
 import csv
 import io
+import os
 import re
+import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journey.browsing import NARROW, WAIT, WIDE, enter, opened, picture
+from tests.journey.browsing import NARROW, WAIT, WIDE, enter, opened, picture, sign_in_at_the_form
 from tests.journey.house import House, running_house, sign_in
 from tests.journey.talking import chat, eventually, messages, streamed
 
@@ -329,6 +331,15 @@ def test_a_search_of_the_ledger_stands_in_the_address_and_leads_to_a_story(
         expect(page.get_by_role("list").filter(has_text="runtime")).to_contain_text("verified, last at", timeout=WAIT)
 
 
+def test_after_sign_in_an_operator_lands_at_the_search_that_was_asked_for(browser: Browser, house: House) -> None:
+    asked = "/console/ledger?user=%C3%A4nne%40example.com&code=over+limit"
+    with opened(browser, house, asked) as page:
+        page.get_by_role("button", name="Sign in").click()
+        sign_in_at_the_form(page, house, OPERATOR)
+        expect(page.get_by_label("User", exact=True)).to_have_value("änne@example.com")
+        assert page.url.endswith(asked)
+
+
 def test_an_operator_adds_a_user_disables_them_and_makes_them_an_operator(browser: Browser, house: House) -> None:
     with console(browser, house, "/console/users") as page:
         page.get_by_role("button", name="Add a user").click()
@@ -408,6 +419,53 @@ def test_an_operator_ends_a_session_and_switches_the_agent_off_and_on(browser: B
         chat(client, "hello", bearer)
 
 
+def test_what_does_not_answer_and_what_cannot_be_read_is_said(
+    browser: Browser, house: House, operator: httpx2.Client
+) -> None:
+    """A gateway that was started on a machine of its own: the runtime's chain is not there, and it does not answer."""
+    chain = next(house.data.rglob("runtime.db"))
+    aside = chain.with_name("aside.db")
+    runtime = house.pid("runtime")
+    with console(browser, house) as page:
+        try:
+            os.kill(runtime, signal.SIGSTOP)
+            chain.rename(aside)
+            started_again(house)
+            eventually(lambda: got(operator, "/now")["silent"], seconds=30)
+            page.reload()
+            expect(page.get_by_text("The metrics of the runtime do not come")).to_be_visible()
+            expect(page.locator('[data-door="agent_door"]')).to_contain_text("does not answer")
+            expect(page.locator('[data-door="front_door"]')).to_contain_text("let in")
+            page.get_by_role("link", name="Ledger").click()
+            expect(page.get_by_text("The chain of the runtime is not on this machine")).to_be_visible()
+            expect(page.locator(".entries tbody tr").first).to_contain_text("Front door")
+            assert _violations(page) == []
+        finally:
+            aside.rename(chain)
+            os.kill(runtime, signal.SIGCONT)
+            started_again(house)
+        page.reload()
+        expect(page.locator(".entries tbody tr").first).to_be_visible()
+        expect(page.get_by_text("The chain of the runtime")).to_have_count(0)
+        eventually(lambda: not got(operator, "/now")["silent"], seconds=30)
+        page.get_by_role("link", name="Now").click()
+        expect(page.locator('[data-door="agent_door"]')).not_to_contain_text("does not answer")
+
+
+def started_again(house: House) -> None:
+    """The gateway, by the supervisor."""
+    before = house.pid("gateway")
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: house.pid("gateway") not in (0, before), seconds=30)
+
+    def answers() -> bool:
+        with suppress(httpx2.HTTPError), house.client() as client:
+            return client.get("/healthz").status_code < 500
+        return False
+
+    eventually(answers, seconds=30)
+
+
 def test_settings_and_the_check_up_are_shown_without_secrets(browser: Browser, house: House) -> None:
     with console(browser, house, "/console/settings") as page:
         rows = page.locator("table tbody tr")
@@ -428,6 +486,8 @@ def test_settings_and_the_check_up_are_shown_without_secrets(browser: Browser, h
 def test_every_view_is_accessible_and_fits(
     browser: Browser, house: House, tmp_path: Path, width: str, dark: bool
 ) -> None:
+    with house.client() as client:
+        chat(client, "hello", house.bearer())
     with console(browser, house, size=WIDTHS[width], dark=dark) as page:
         for name, (path, there) in SECTIONS.items():
             page.goto(path)
@@ -474,10 +534,7 @@ def test_to_whoever_is_no_operator_there_is_no_such_page(browser: Browser, house
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.get_by_role("button", name="Sign in").click()
-        account = house.ready["users"][0]
-        page.get_by_label("User name").fill(account["username"])
-        page.get_by_label("Password").fill(account["password"])
-        page.get_by_role("button", name="Sign in").click()
+        sign_in_at_the_form(page, house, 0)
         expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
         expect(page).to_have_url(re.compile("/console$"))
         nowhere = page.locator("#app").inner_text()

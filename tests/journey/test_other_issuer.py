@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from playwright.sync_api import Browser, expect
 
+from tests.journey.browsing import WAIT
 from tests.journey.house import Form, House, free_port, running_house
 from tests.journey.other_issuer import issuer, own_forms
 from tests.journey.talking import chat
@@ -196,3 +198,19 @@ def test_users_of_a_tenant_share_one_budget_and_others_do_not(house: House) -> N
     assert (sent.count(200), sent.count(429)) == (5, 15)
     assert send("other.dora", "hello") == 200
     assert send("acme.ann", "hello") == 200
+
+
+def test_an_operator_of_another_issuer_has_the_console_and_is_told_where_users_are_kept(
+    house: House, browser: Browser
+) -> None:
+    with browser.new_context(base_url=house.front_door) as context:
+        page = context.new_page()
+        page.goto("/console/users")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_placeholder("Enter any login").fill("acme.ops")
+        page.get_by_placeholder("and password").fill("any")
+        page.get_by_role("button", name="Sign-in").click()
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("heading", name="Users are kept elsewhere")).to_be_visible(timeout=WAIT)
+        page.get_by_role("link", name="Now", exact=True).click()
+        expect(page.locator('[data-door="front_door"]')).to_contain_text("let in", timeout=WAIT)

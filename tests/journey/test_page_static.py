@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, expect
 
 from doorward.cli.main import root
-from tests.journey.browsing import WAIT, answers, enter, rows, say
+from tests.journey.browsing import WAIT, answers, choose, enter, rows, say
 from tests.journey.house import House, running_house
 from tests.journey.lambda_house import Cloud, processes
 from tests.journey.leaking import TOKEN
@@ -120,4 +120,10 @@ def test_a_person_signs_in_talks_and_finds_their_conversation_again(
         stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
         assert TOKEN.search(stored) is None  # it is in memory alone
         expect(rows(page).first).to_contain_text("hello", ignore_case=True, timeout=WAIT)
+        with page.expect_download() as taken:
+            choose(page, rows(page).first.inner_text(), "Export as JSON")
+        assert len(json.loads(taken.value.path().read_text())["messages"]) == 2
+        with page.expect_download() as taken:
+            choose(page, rows(page).first.inner_text(), "Export as Markdown")
+        assert "hello" in taken.value.path().read_text()
         assert blocked == []

@@ -1,6 +1,6 @@
 // History: none of these can reach the agent.
 
-import { call, json, query } from "./http";
+import { call, json, linkable, query } from "./http";
 import type { Conversation, ConversationPage, MessagePage } from "./wire";
 
 export function conversationPage(asked: {
@@ -25,6 +25,17 @@ export async function deleteConversation(session: string, keepalive = false): Pr
   await call("DELETE", `/api/conversations/${session}`, { keepalive });
 }
 
-export function exportAddress(session: string, format: "markdown" | "json"): string {
+export type Format = "markdown" | "json";
+
+// Where a link gets the conversation as a file; null where only a call with the token does (`exported`).
+export function exportAddress(session: string, format: Format): string | null {
+  return linkable() ? exportPath(session, format) : null;
+}
+
+export async function exported(session: string, format: Format): Promise<Blob> {
+  return (await call("GET", exportPath(session, format), { accept: "*/*" })).blob();
+}
+
+function exportPath(session: string, format: Format): string {
   return query(`/api/conversations/${session}/export`, { format });
 }

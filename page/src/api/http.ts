@@ -29,6 +29,11 @@ let bearer: () => string | null = () => null;
 let onUnauthenticated = (): void => {};
 let renewCsrf: () => Promise<void> = async () => {};
 
+// Whether a plain link reaches the API: it carries the session's cookie, but no token, and to no other origin.
+export function linkable(): boolean {
+  return !base;
+}
+
 export function useCsrf(token: string | null): void {
   csrf = token;
 }

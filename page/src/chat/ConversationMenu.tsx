@@ -1,14 +1,15 @@
 // What can be done with a conversation: rename, export, delete.
 
 import { useSignal } from "@preact/signals";
-import { exportAddress } from "../api/conversations";
+import { exportAddress, exported, type Format } from "../api/conversations";
 import type { Conversation } from "../api/wire";
 import { Dialog } from "../parts/Dialog";
 import { Icon } from "../parts/Icon";
-import { Menu } from "../parts/Menu";
+import { Menu, type MenuItem } from "../parts/Menu";
 import { remove, rename } from "../state/list";
 import { leave } from "../state/page";
 import { problemOf } from "../state/problems";
+import { toast } from "../state/toasts";
 import { list as words, shell } from "../strings";
 
 const LONGEST = 120;
@@ -29,8 +30,8 @@ export function ConversationMenu({ conversation, label, ...rest }: Props) {
         class={rest.class ?? ""}
         items={[
           { label: words.rename, icon: <Icon name="edit" />, act: () => (renaming.value = true) },
-          { label: words.exportMarkdown, icon: <Icon name="export" />, href: exportAddress(session, "markdown"), download: true },
-          { label: words.exportJson, icon: <Icon name="export" />, href: exportAddress(session, "json"), download: true },
+          exportItem(conversation, "markdown", words.exportMarkdown),
+          exportItem(conversation, "json", words.exportJson),
           {
             label: words.delete,
             icon: <Icon name="trash" />,
@@ -47,6 +48,24 @@ export function ConversationMenu({ conversation, label, ...rest }: Props) {
       {renaming.value && <Rename session={session} name={name} onClose={() => (renaming.value = false)} />}
     </>
   );
+}
+
+function exportItem({ session_id: session }: Conversation, format: Format, label: string): MenuItem {
+  const href = exportAddress(session, format);
+  const icon = <Icon name="export" />;
+  return href ? { label, icon, href, download: true } : { label, icon, act: () => void save(session, format) };
+}
+
+async function save(session: string, format: Format): Promise<void> {
+  try {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await exported(session, format));
+    link.download = `${session}.${format === "json" ? "json" : "md"}`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    toast(words.notExported(problemOf(error).text("")), { bad: true });
+  }
 }
 
 function Rename({ session, name, onClose }: { session: string; name: string; onClose: () => void }) {

@@ -96,9 +96,10 @@ export async function signIn(): Promise<void> {
   return location.assign(query("/session/sign-in", { return_to: location.pathname + plainSearch() }));
 }
 
-// What the server takes back: filters of plain characters come along, others are chosen anew.
+// What the server takes back: filters come along; controls and slashes in them are none of ours.
 function plainSearch(): string {
-  return /^\?[\w~.=&-]*$/.test(location.search) ? location.search : "";
+  const plain = /^\?(?:[\w~.*=&+-]|%(?![01]|2f|5c|7f)[\da-f]{2})*$/i;
+  return plain.test(location.search) ? location.search : "";
 }
 
 export async function signOut(everywhere = false): Promise<void> {

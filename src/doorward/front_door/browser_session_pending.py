@@ -20,8 +20,10 @@ from doorward.model.secret import Secret
 
 PENDING_TTL = 600.0
 MAX_USED = 10_000
+# A query may hold encoded characters, but for controls and slashes: nothing in it is ever an address.
 RETURN_TO_PATTERN = (
-    r"^/(?:[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)*)?(?:[?#][A-Za-z0-9_~.=&-]*)?(?!\n)$"
+    r"^/(?:[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)*)?"
+    r"(?:[?#](?:[A-Za-z0-9_~.*=&+-]|%(?![01]|2[Ff]|5[Cc]|7[Ff])[0-9A-Fa-f]{2})*)?(?!\n)$"
 )
 _RETURN_TO = re.compile(RETURN_TO_PATTERN)
 _NONCE_BYTES = 12

@@ -16,6 +16,7 @@ const provider = new Provider(issuer, {
   conformIdTokenClaims: false,
   async findAccount(_ctx, id) {
     const claims = { sub: id, email: `${id}@doorward.example`, email_verified: true, preferred_username: `the-${id}` };
+    if (id.endsWith(".ops")) claims.groups = ["operator"];
     return { accountId: id, claims: async () => claims };
   },
   features: {

@@ -231,6 +231,11 @@ async def test_a_refresh_token_that_was_revoked_ends_the_session(tmp_path: Path)
         "/ /evil.test",
         "/@evil.test",
         "/x?u=http://evil.test",
+        "/x?u=http%3A%2F%2fevil.test",
+        "/x?u=%5Cevil",
+        "/x?a=%0d%0aset-cookie:b",
+        "/x?a=%00",
+        "/x?a=%4",
         "evil.test",
         "/" + "a" * 600,
     ],
@@ -242,7 +247,7 @@ async def test_a_return_address_off_this_site_is_refused(target: str) -> None:
     assert refused.value.code == "invalid_return_to"
 
 
-@pytest.mark.parametrize("target", ["/", "/a/b-c_d.e", "/chat?id=1&x=y", "/#top"])
+@pytest.mark.parametrize("target", ["/", "/a/b-c_d.e", "/chat?id=1&x=y", "/#top", "/l?u=a+b%40c.d%C3%A4"])
 async def test_a_plain_path_is_a_return_address(target: str) -> None:
     assert safe_return_to(target) == target
 
