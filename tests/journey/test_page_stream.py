@@ -50,6 +50,24 @@ def test_an_answer_has_markdown_code_a_table_and_its_tool(browser: Browser, page
         expect(answers(page).get_by_role("heading", name="Crossing the bridge")).to_be_visible()
 
 
+def test_the_steps_of_a_long_answer_are_read_when_somebody_asks(browser: Browser, page_home: PageHouse) -> None:
+    with opened(browser, page_home.house) as page:
+        enter(page, page_home.house)
+        expect(say(page, "The book please").locator("details.tool")).to_have_count(1)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        answer = answers(page).first
+        expect(answer).to_contain_text("A line of a long book.")
+        button = answer.get_by_role("button", name="Show how this was answered")
+        expect(button).to_be_visible()
+        expect(answer.locator("details.tool")).to_have_count(0)
+        assert not [url for url in asked if url.endswith("/events")]
+        button.click()
+        expect(answer.locator("details.tool summary")).to_contain_text("open_book")
+        expect(button).to_have_count(0)
+
+
 def test_a_reload_in_mid_answer_goes_on_where_it_was(browser: Browser, page_home: PageHouse) -> None:
     with opened(browser, page_home.house) as page:
         enter(page, page_home.house)

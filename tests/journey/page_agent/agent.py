@@ -87,6 +87,8 @@ async def stream(message: str) -> AsyncIterator[Any]:
 
 def answer(words: list[str], message: str) -> list[Any]:
     """What is said without waiting."""
+    if "book" in words:
+        return [*tool("open_book", "{}", '"a thick one"'), *["A line of a long book.\n\n"] * 1000]
     if "report" in words:
         speeds = '{"Ada": 1, "Ben": 2, "Cy": 5, "Di": 10}'
         return [*tool("lookup_speeds", '{"people": ["Ada", "Ben", "Cy", "Di"]}', speeds), *pieces(REPORT)]
