@@ -20,6 +20,7 @@ from doorward.front_door.known_bad_inputs import KnownBadInputs
 from doorward.front_door.known_route import KnownRoute
 from doorward.front_door.origins import Origins
 from doorward.front_door.path import Path
+from doorward.front_door.problem_page import as_page
 from doorward.front_door.query import Query
 from doorward.front_door.recorder import Recorder
 from doorward.front_door.request_id import RequestId
@@ -86,7 +87,7 @@ class FrontDoor:
         started = time.perf_counter()
         visit = Visit(scope, receive)
         try:
-            response = await self._respond(visit)
+            response = as_page(visit, await self._respond(visit))
             await self._answers.send(visit, response, send)
             for observer in self._observers:
                 observer(visit, response, time.perf_counter() - started)
