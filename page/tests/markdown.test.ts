@@ -36,6 +36,24 @@ The end\r\nof it.
 
 const shape = (list: readonly { type: string; raw: string }[]) => list.map((one) => [one.type, one.raw]);
 
+describe("a text that no reader could follow (AP-TOL-11)", () => {
+  it.each([
+    ["quotes in quotes", ">".repeat(20_000)],
+    ["lists in lists", "- ".repeat(3000)],
+    ["lists in lists by indentation", Array.from({ length: 200 }, (_, depth) => `${" ".repeat(depth * 2)}- x`).join("\n")],
+    ["a word that might be an address", `${"a".repeat(100_000)}@`],
+  ])("is its source: %s", (_, text) => {
+    const begun = performance.now();
+    expect(tokens(text).map((one) => [one.type, one.raw.trimEnd()])).toEqual([["source", text.trimEnd()]]);
+    expect(performance.now() - begun).toBeLessThan(1000);
+  });
+
+  it.each(["> > > quoted", "- a\n  - b\n    - c", "-".repeat(80), "| a |\n|---|\n| b |", "a@example.org", "a".repeat(5000)])(
+    "is not what people write: %#",
+    (text) => expect(tokens(text).some((one) => one.type === "source")).toBe(false),
+  );
+});
+
 describe("a text that grows", () => {
   it("has at its end the blocks of the whole, however it was cut", () => {
     for (const step of [1, 2, 3, 7, 50]) {

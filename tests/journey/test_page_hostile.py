@@ -49,6 +49,19 @@ def test_a_link_shows_where_it_goes_and_an_image_is_a_link(browser: Browser, pag
             expect(answer.get_by_role("link", name=word, exact=True)).to_have_count(0)
 
 
+def test_an_answer_that_no_reader_could_follow_is_shown_as_it_was_written(
+    browser: Browser, page_home: PageHouse
+) -> None:
+    """AP-TOL-11: a page that breaks on one answer would be broken each time this conversation is opened."""
+    with opened(browser, page_home.house) as page:
+        enter(page, page_home.house)
+        answer = say(page, "something nested please")
+        expect(answer.locator(".source")).to_have_text(">" * 30_000 + " deep")
+        page.reload()
+        expect(answers(page).locator(".source")).to_contain_text("> deep")
+        expect(page.get_by_role("heading", name="Something went wrong")).to_have_count(0)
+
+
 def test_what_a_person_says_is_text_also_as_a_name(browser: Browser, page_home: PageHouse) -> None:
     with opened(browser, page_home.house) as page:
         enter(page, page_home.house)

@@ -6,7 +6,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { Token, Tokens } from "marked";
 import { markdown } from "../strings";
-import { GrowingText } from "./blocks";
+import { GrowingText, SOURCE } from "./blocks";
 import { CodeBlock } from "./CodeBlock";
 import { decoded, plain, saysWhere, target } from "./links";
 
@@ -51,6 +51,8 @@ function block(token: Token): ComponentChildren {
       const { tokens, text } = token as Tokens.Text;
       return tokens ? inline(tokens) : decoded(text);
     }
+    case SOURCE:
+      return <p class="source">{token.raw}</p>;
     default: // HTML, and whatever else there may be: its source
       return <p>{token.raw.trim()}</p>;
   }

@@ -1,8 +1,13 @@
 // Markdown that grows: what has become final is read once, and only the last block is read again with each piece.
 
-import { Lexer, type Token, type TokensList } from "marked";
+import { Lexer, type Token } from "marked";
 
 const OPTIONS = { gfm: true, breaks: true } as const;
+export const SOURCE = "source";
+const DEEPEST = 50; // blocks and marks in each other
+const LONGEST = 2000; // characters of a word that may be an address: looking for them takes the square of its length
+// Marks of quotes and lists one after the other at the start of a line: each is read by a call inside the one before.
+const NESTED = /^(?:[ \t]*(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])){50}/m;
 
 export class GrowingText {
   private text = "";
@@ -41,6 +46,17 @@ export class GrowingText {
   }
 }
 
-export function tokens(text: string): TokensList | Token[] {
-  return new Lexer(OPTIONS).lex(text);
+// AP-TOL-11: what would take the reader too long, or be nested too deeply to be drawn, is shown as it was written.
+export function tokens(text: string): Token[] {
+  if (NESTED.test(text) || text.split(/\s/).some((word) => word.length > LONGEST && word.includes("@"))) return [source(text)];
+  return new Lexer(OPTIONS).lex(text).map((token) => (depth(token) > DEEPEST ? source(token.raw) : token));
+}
+
+function source(raw: string): Token {
+  return { type: SOURCE, raw, text: raw };
+}
+
+function depth(token: Token): number {
+  const inner: Token[] = [...("tokens" in token ? (token.tokens ?? []) : []), ...("items" in token ? (token.items ?? []) : [])];
+  return 1 + inner.reduce((most, one) => Math.max(most, depth(one)), 0);
 }
