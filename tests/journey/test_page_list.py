@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journey.browsing import NARROW, WAIT, answers, choose, enter, opened, questions, rows, say
+from tests.journey.browsing import NARROW, WAIT, answers, choose, enter, opened, out, questions, rows, say
 from tests.journey.pages import PageHouse, page_house
 
 MANY = 10_000
@@ -156,6 +156,18 @@ def test_a_deleted_conversation_comes_back_by_undo_and_is_gone_without(browser: 
         assert client.get(f"/api/conversations/{session}").status_code == 404
         page.goto(f"/c/{session}")
         expect(page.get_by_role("heading", name="There is no such conversation.")).to_be_visible()
+
+
+def test_what_was_deleted_stays_deleted_when_one_signs_out_at_once(browser: Browser, page_home: PageHouse) -> None:
+    house = page_home.house
+    with opened(browser, house) as page, house.client(headers=house.bearer()) as client:
+        enter(page, house)
+        say(page, "Nobody shall read this")
+        session = page.url.rpartition("/")[2]
+        choose(page, "Nobody shall read", "Delete")
+        out(page)
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        assert client.get(f"/api/conversations/{session}").status_code == 404
 
 
 def test_deleting_happens_when_the_time_to_undo_is_over(browser: Browser, page_home: PageHouse) -> None:

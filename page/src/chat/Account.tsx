@@ -2,16 +2,17 @@
 
 import { Icon } from "../parts/Icon";
 import { Menu, type MenuItem } from "../parts/Menu";
-import { problemOf } from "../state/problems";
+import { depart } from "../state/page";
+import { reasonOf } from "../state/problems";
 import { go } from "../state/router";
-import { config, isOperator, me, signOut } from "../state/session";
+import { config, isOperator, me } from "../state/session";
 import { toast } from "../state/toasts";
 import { shell } from "../strings";
 
 export function Account({ compact = false }: { compact?: boolean }) {
   const name = me.value?.username ?? "";
   const out = (everywhere: boolean) => {
-    signOut(everywhere).catch((error) => toast(problemOf(error).text(""), { bad: true }));
+    depart(everywhere).catch((error) => toast(reasonOf(error), { bad: true }));
   };
   const items: MenuItem[] = [{ label: shell.signOut, icon: <Icon name="signOut" />, act: () => out(false) }];
   if (!config().direct) {

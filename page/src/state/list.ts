@@ -6,7 +6,7 @@ import { isAbort, Refusal } from "../api/http";
 import type { Conversation } from "../api/wire";
 import { list as words } from "../strings";
 import { announce } from "./live";
-import { problemOf } from "./problems";
+import { reasonOf } from "./problems";
 import { tell } from "./tabs";
 import { dismiss, toast } from "./toasts";
 
@@ -25,7 +25,7 @@ let cursor: string | null = null;
 let asking: AbortController | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let readAt = 0;
-const deleting = new Map<string, { timer: ReturnType<typeof setTimeout>; toast: number }>();
+const deleting = new Map<string, { timer: ReturnType<typeof setTimeout>; toast: number; name: string }>();
 
 export function find(words: string): void {
   search.value = words;
@@ -96,7 +96,7 @@ export function remove(session: string, name: string): void {
   tell({ kind: "gone", session });
   const shownToast = toast(words.deleted(name), { action: { label: words.undo, act: () => restore(session, name) } });
   announce(words.deleted(name));
-  deleting.set(session, { toast: shownToast, timer: setTimeout(() => void erase(session, name), UNDO) });
+  deleting.set(session, { name, toast: shownToast, timer: setTimeout(() => void erase(session, name), UNDO) });
 }
 
 function restore(session: string, name: string): void {
@@ -120,8 +120,18 @@ async function erase(session: string, name: string): Promise<void> {
     if (error instanceof Refusal && error.status === 404) return;
     hide(session, false);
     tell({ kind: "back", session });
-    toast(words.notDeleted(name, problemOf(error).text("")), { bad: true });
+    toast(words.notDeleted(name, reasonOf(error)), { bad: true });
   }
+}
+
+// Deletes now what could still be undone: after signing out nobody may.
+export async function finishDeleting(): Promise<void> {
+  await Promise.all(
+    [...deleting].map(([session, { timer: pending, name }]) => {
+      clearTimeout(pending);
+      return erase(session, name);
+    }),
+  );
 }
 
 // Hides a conversation, or shows it again. Another tab may have asked for it.

@@ -1,9 +1,9 @@
 // What belongs together: the address, the conversation on the screen, the list, and the other tabs.
 
 import { effect, signal, untracked } from "@preact/signals";
-import { hide, refresh as refreshList, refreshIfOld } from "./list";
+import { finishDeleting, hide, refresh as refreshList, refreshIfOld } from "./list";
 import { addressOf, go, place } from "./router";
-import { expired, hasHistory, lookAgain, me, phase } from "./session";
+import { expired, hasHistory, lookAgain, me, phase, signOut } from "./session";
 import { listen, tell } from "./tabs";
 import { Talk } from "./talk";
 
@@ -78,6 +78,12 @@ export function begin(): void {
   }
   drawer.value = false;
   go("/");
+}
+
+// The way out. What was deleted stays deleted.
+export async function depart(everywhere: boolean): Promise<void> {
+  await finishDeleting();
+  await signOut(everywhere);
 }
 
 // A conversation was deleted: it leaves the list and the screen.

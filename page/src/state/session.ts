@@ -5,6 +5,7 @@ import { bearer, beginSignIn, finishSignIn, nameInToken, signOutDirect } from ".
 import { json, query, Refusal, useApi, useCsrf, watchSession } from "../api/http";
 import type { Me, PageConfig } from "../api/wire";
 import { forgetDrafts } from "./drafts";
+import { comeBack, keepPlace } from "./returning";
 import { tell } from "./tabs";
 
 export type Phase = "starting" | "out" | "in" | "broken";
@@ -33,6 +34,7 @@ export async function start(): Promise<void> {
     else if (settings.sign_in) me.value = await staticUser(settings);
     else me.value = told(await asked);
     phase.value = me.value ? "in" : "out";
+    comeBack(phase.value === "in");
   } catch (error) {
     failure.value = error;
     phase.value = loaded.value ? "out" : "broken";
@@ -92,7 +94,10 @@ function ended(): void {
 export async function signIn(): Promise<void> {
   const settings = config();
   const itself = settings.direct ?? settings.sign_in;
-  if (itself) return beginSignIn(itself);
+  if (itself) {
+    keepPlace();
+    return beginSignIn(itself);
+  }
   return location.assign(query("/session/sign-in", { return_to: location.pathname + plainSearch() }));
 }
 
@@ -104,12 +109,15 @@ function plainSearch(): string {
 
 export async function signOut(everywhere = false): Promise<void> {
   const settings = config();
-  const actor = me.value?.actor_id;
-  if (actor) forgetDrafts(actor);
+  const actor = me.value?.actor_id ?? "";
   const itself = settings.direct ?? settings.sign_in;
-  if (itself) return signOutDirect(itself);
+  if (itself) {
+    forgetDrafts(actor);
+    return signOutDirect(itself);
+  }
   const path = everywhere ? "/session/sign-out-everywhere" : "/session/sign-out";
   const { redirect_to } = await json<{ redirect_to: string }>("POST", path);
+  forgetDrafts(actor); // not before: who could not leave keeps what was typed
   tell({ kind: "signed-out" });
   return location.assign(redirect_to);
 }

@@ -97,6 +97,10 @@ def answer(words: list[str], message: str) -> list[Any]:
             *tool("<img src=x onerror=window.ran=11>", '{"a": "<script>"}', "<script>window.ran = 12</script>"),
             HOSTILE,
         ]
+    if "nested" in words:
+        return [">" * 30_000 + " deep"]
+    if "huge" in words:
+        return [*tool("count_words", '{"of": "a book"}', '"many"'), "One more line of a long answer.\n\n" * 900]
     if "long" in words:
         return [f"Line {number}.\n\n" for number in range(300)]
     return [f"You said: {message}"]
