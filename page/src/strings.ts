@@ -145,6 +145,9 @@ export const live = {
 export const problems = {
   offline: "You are offline. What you write is kept; it can be sent when the connection is back.",
   notSent: "Not sent yet. It is kept: send it when the connection is back.",
+  noConnection: "You are offline. Try again when the connection is back.",
+  noAnswer: "The server does not answer. Try again in a moment.",
+  tooOften: (when: string) => `That was a lot in a short time. Try again ${when}.`,
   unreachable: "The server does not answer. Your message is kept: try again in a moment.",
   expiredTitle: "Your session has ended",
   expired: "Sign in again to go on where you were. What you wrote is kept on this device.",

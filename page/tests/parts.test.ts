@@ -1,10 +1,21 @@
 import { describe, expect, it } from "vitest";
+import { Refusal } from "../src/api/http";
 import { split, understood } from "../src/api/sse";
 import { Answer } from "../src/chat/answer";
 import { brief, pretty } from "../src/chat/json";
 import { DAY, ENTRY, heights, inSight } from "../src/chat/window";
 import { byDay, dayOf } from "../src/state/days";
+import { reasonOf } from "../src/state/problems";
 import { lastSentence, plainWords } from "../src/state/sentences";
+
+describe("why something did not happen", () => {
+  it("says how long to wait, and nothing of a message", () => {
+    expect(reasonOf(new Refusal(429, "user_limited", "Too many.", 30), 0)).toBe(
+      "That was a lot in a short time. Try again in 30 seconds.",
+    );
+    expect(reasonOf(new Refusal(409, "own_account", "Not your own."))).toBe("Not your own.");
+  });
+});
 
 describe("events", () => {
   it("come whole, whatever the cut", () => {

@@ -492,7 +492,9 @@ def test_every_view_is_accessible_and_fits(
         for name, (path, there) in SECTIONS.items():
             page.goto(path)
             expect(page.locator(there).first).to_be_visible()
-            expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
+            here = page.get_by_role("link", name=name, exact=True)
+            expect(here).to_have_attribute("aria-current", "page")
+            expect(here).to_be_in_viewport(ratio=1)
             assert _violations(page) == [], name
             assert page.evaluate(TOO_WIDE) <= 0, name
             picture(page, tmp_path, f"console-{name.lower()}-{width}-{'dark' if dark else 'light'}")

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, expect
 
 from doorward.cli.main import root
-from tests.journey.browsing import WAIT, answers, choose, enter, rows, say
+from tests.journey.browsing import WAIT, answers, choose, enter, questions, rows, say, sign_in_at_the_form
 from tests.journey.house import House, running_house
 from tests.journey.lambda_house import Cloud, processes
 from tests.journey.leaking import TOKEN
@@ -126,4 +126,12 @@ def test_a_person_signs_in_talks_and_finds_their_conversation_again(
         with page.expect_download() as taken:
             choose(page, rows(page).first.inner_text(), "Export as Markdown")
         assert "hello" in taken.value.path().read_text()
+        address = page.url
+        page.evaluate("fetch = () => Promise.resolve(new Response('{}', { status: 401 }))")  # the token's hour is over
+        page.get_by_role("textbox", name="Message").fill("once more")
+        page.get_by_role("button", name="Send", exact=True).click()
+        page.get_by_role("button", name="Sign in again").click()
+        sign_in_at_the_form(page, house, 0)
+        expect(questions(page).first).to_have_text("hello", timeout=WAIT)
+        assert page.url == address
         assert blocked == []

@@ -68,6 +68,31 @@ def test_the_steps_of_a_long_answer_are_read_when_somebody_asks(browser: Browser
         expect(button).to_have_count(0)
 
 
+def test_earlier_messages_come_in_above_and_what_is_read_stays_in_its_place(
+    browser: Browser, page_home: PageHouse
+) -> None:
+    house = page_home.house
+    with opened(browser, house) as page, house.client(headers=house.bearer()) as client:
+        enter(page, house)
+        say(page, "question 0")
+        session = page.url.rpartition("/")[2]
+        for number in range(1, 30):
+            sent = client.post("/api/chat", json={"message": f"question {number}", "session_id": session})
+            assert sent.status_code == 200
+        page.reload()
+        expect(questions(page).last).to_have_text("question 29")
+        page.locator(".messages-box").evaluate("box => box.scrollTop = 0")
+        top = questions(page).first
+        read = page.locator(".message.user .text").get_by_text(top.inner_text(), exact=True)
+        before = read.bounding_box()
+        page.get_by_role("button", name="Show earlier messages").click()
+        expect(top).to_have_text("question 0")
+        after = read.bounding_box()
+        assert before is not None
+        assert after is not None
+        assert abs(after["y"] - before["y"]) < 80  # the height of the button that is no longer needed
+
+
 def test_a_reload_in_mid_answer_goes_on_where_it_was(browser: Browser, page_home: PageHouse) -> None:
     with opened(browser, page_home.house) as page:
         enter(page, page_home.house)

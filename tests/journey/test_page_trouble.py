@@ -53,6 +53,38 @@ def test_after_sign_in_one_lands_where_one_wanted_to_go(browser: Browser, page_h
         expect(questions(page)).to_have_text("an address to keep")
 
 
+def test_who_cannot_sign_out_is_told_and_keeps_what_was_typed(browser: Browser, page_home: PageHouse) -> None:
+    with opened(browser, page_home.house) as page:
+        enter(page, page_home.house)
+        field(page).fill("half a thought")
+        page.context.set_offline(True)
+        out(page)
+        expect(page.get_by_role("alert").filter(has_text="You are offline. Try again")).to_be_visible()
+        page.context.set_offline(False)
+        page.reload()
+        expect(field(page)).to_have_value("half a thought")
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/session/callback?code=a&state=b", 403, "This sign-in was not begun in this browser."),
+        ("/nowhere/<b>at all", 404, "There is nothing here."),
+        ("/?unknown=1", 400, "The query has an unknown parameter."),
+    ],
+)
+def test_an_address_that_is_refused_is_a_page_with_a_way_on(
+    browser: Browser, page_home: PageHouse, address: str, status: int, said: str
+) -> None:
+    with opened(browser, page_home.house) as page:
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == status
+        expect(page.get_by_role("main")).to_contain_text(said)
+        page.get_by_role("link", name="Go to the start").click()
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_a_draft_of_one_person_is_not_shown_to_another(browser: Browser, page_home: PageHouse) -> None:
     with opened(browser, page_home.house) as page:
         enter(page, page_home.house, user=0)

@@ -8,7 +8,7 @@ import { Icon } from "../parts/Icon";
 import { Menu, type MenuItem } from "../parts/Menu";
 import { remove, rename } from "../state/list";
 import { leave } from "../state/page";
-import { problemOf } from "../state/problems";
+import { reasonOf } from "../state/problems";
 import { toast } from "../state/toasts";
 import { list as words, shell } from "../strings";
 
@@ -64,7 +64,7 @@ async function save(session: string, format: Format): Promise<void> {
     link.click();
     URL.revokeObjectURL(link.href);
   } catch (error) {
-    toast(words.notExported(problemOf(error).text("")), { bad: true });
+    toast(words.notExported(reasonOf(error)), { bad: true });
   }
 }
 
@@ -79,7 +79,7 @@ function Rename({ session, name, onClose }: { session: string; name: string; onC
       if (wanted !== name) await rename(session, wanted);
       onClose();
     } catch (error) {
-      problem.value = problemOf(error).text("");
+      problem.value = reasonOf(error);
     }
   };
   return (

@@ -16,6 +16,7 @@ export function TalkView({ talk }: { talk: Talk }) {
   const box = useRef<HTMLDivElement>(null);
   const follows = useSignal(true);
   useEnd(box, talk, follows.value);
+  const fromEnd = usePlace(box, talk);
   const messages = talk.messages.value;
   const toEnd = () => {
     follows.value = true;
@@ -23,7 +24,9 @@ export function TalkView({ talk }: { talk: Talk }) {
   };
   const scrolled = () => {
     const element = box.current;
-    if (element) follows.value = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+    if (!element) return;
+    fromEnd.current = element.scrollHeight - element.scrollTop;
+    follows.value = fromEnd.current - element.clientHeight < NEAR;
   };
   return (
     <main class={messages.length || talk.reading.value !== "ready" ? "talk" : "talk fresh"}>
@@ -55,6 +58,20 @@ export function TalkView({ talk }: { talk: Talk }) {
       <Composer talk={talk} onSend={toEnd} />
     </main>
   );
+}
+
+// When older messages come in above, what was read stays where it was. The place is counted from the end, in pixels.
+function usePlace(box: { current: HTMLDivElement | null }, talk: Talk): { current: number } {
+  const fromEnd = useRef(0);
+  const first = talk.messages.value[0];
+  const before = useRef(first);
+  useLayoutEffect(() => {
+    const element = box.current;
+    const added = before.current && first && before.current !== first && talk.messages.value.includes(before.current);
+    before.current = first;
+    if (element && added) element.scrollTop = element.scrollHeight - fromEnd.current;
+  }, [first]);
+  return fromEnd;
 }
 
 // Keeps the end in sight while the answer grows, until somebody scrolls up.

@@ -1,7 +1,7 @@
 // The way in.
 
 import { Mark } from "../parts/Icon";
-import { problemOf } from "../state/problems";
+import { reasonOf } from "../state/problems";
 import { config, failure, signIn } from "../state/session";
 import { notes, product, welcome } from "../strings";
 
@@ -15,7 +15,7 @@ export function Welcome() {
       <p>{direct ? welcome.textDirect : welcome.text}</p>
       {failure.value !== null && (
         <p class="problem" role="alert">
-          {problemOf(failure.value).text("")}
+          {reasonOf(failure.value)}
         </p>
       )}
       <button type="button" class="primary" onClick={() => void signIn()}>

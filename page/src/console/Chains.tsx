@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { json } from "../api/http";
 import { announce } from "../state/live";
-import { problemOf } from "../state/problems";
+import { reasonOf } from "../state/problems";
 import { toast } from "../state/toasts";
 import { chains as words } from "../strings-console";
 import { count, moment, short } from "./format";
@@ -27,7 +27,7 @@ export function Chains() {
       fast.value = true;
       loaded.reload();
     } catch (error) {
-      toast(problemOf(error).text(""), { bad: true });
+      toast(reasonOf(error), { bad: true });
     }
   };
   return (

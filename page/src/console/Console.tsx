@@ -2,7 +2,7 @@
 
 import "./console.css";
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Account } from "../chat/Account";
 import { Mark } from "../parts/Icon";
 import { Link } from "../parts/Link";
@@ -49,6 +49,11 @@ export function Console() {
       document.title = product;
     };
   }, [title]);
+  const bar = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a small screen the bar is wider than its window.
+    bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [current]);
   return (
     <div class="console">
       <a class="skip" href="#content">
@@ -59,7 +64,7 @@ export function Console() {
           <Mark />
           <span>{product}</span>
         </Link>
-        <nav aria-label={frame.sections}>
+        <nav ref={bar} aria-label={frame.sections}>
           {SECTIONS.map((one) => (
             <Link key={one.key} to={one.to} current={one.key === current}>
               {sections[one.key]}

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { isAbort, json, query } from "../api/http";
 import { Icon } from "../parts/Icon";
-import { problemOf } from "../state/problems";
+import { reasonOf } from "../state/problems";
 import { go, search } from "../state/router";
 import { doors, ledger as words, sections } from "../strings-console";
 import { Chains } from "./Chains";
@@ -161,7 +161,7 @@ function Results({ wanted }: { wanted: Wanted }) {
       page.value = found;
     } catch (error) {
       if (isAbort(error)) return;
-      problem.value = problemOf(error).text("");
+      problem.value = reasonOf(error);
     }
     busy.value = false;
   };

@@ -7,7 +7,7 @@ import { CopyButton } from "../parts/CopyButton";
 import { Dialog } from "../parts/Dialog";
 import { Icon } from "../parts/Icon";
 import { Menu, type MenuItem } from "../parts/Menu";
-import { problemOf } from "../state/problems";
+import { reasonOf } from "../state/problems";
 import { me } from "../state/session";
 import { toast } from "../state/toasts";
 import { shell } from "../strings";
@@ -43,7 +43,7 @@ export function Users() {
     } catch (error) {
       if (isAbort(error)) return;
       if (error instanceof Refusal && error.code === "not_embedded") elsewhere.value = error.message;
-      else problem.value = problemOf(error).text("");
+      else problem.value = reasonOf(error);
     }
   };
   useEffect(() => {
@@ -182,7 +182,7 @@ async function enable(user: User, put: TableProps["put"]): Promise<void> {
     put(await json<User>("POST", `/api/operator/users/${user.subject}/enable`));
     toast(words.changed(user.username));
   } catch (error) {
-    toast(problemOf(error).text(""), { bad: true });
+    toast(reasonOf(error), { bad: true });
   }
 }
 
@@ -242,7 +242,7 @@ function Add({ onAdded, onClose }: { onAdded: () => void; onClose: () => void })
       });
       onAdded();
     } catch (error) {
-      problem.value = problemOf(error).text("");
+      problem.value = reasonOf(error);
     }
     busy.value = false;
   };

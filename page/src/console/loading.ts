@@ -2,8 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { isAbort, json } from "../api/http";
-import { problemOf } from "../state/problems";
+import { isAbort, json, Refusal } from "../api/http";
+import { reasonOf } from "../state/problems";
 
 // `data` stays when a later read fails: `problem` is shown beside it then.
 export interface Loaded<T> {
@@ -31,9 +31,8 @@ export function useLoaded<T>(path: string | null, every = 0): Loaded<T> {
         problem.value = code.value = "";
       } catch (error) {
         if (isAbort(error)) return;
-        const found = problemOf(error);
-        code.value = found.code;
-        problem.value = found.text("");
+        code.value = error instanceof Refusal ? error.code : "";
+        problem.value = reasonOf(error);
       }
       loading.value = false;
     };

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { Dialog } from "../parts/Dialog";
 import { Icon } from "../parts/Icon";
-import { problemOf } from "../state/problems";
+import { reasonOf } from "../state/problems";
 import { shell } from "../strings";
 import { frame } from "../strings-console";
 
@@ -60,7 +60,7 @@ export function Sure({ title, text, label, danger, act, onClose }: Question) {
       await act();
       onClose();
     } catch (error) {
-      problem.value = problemOf(error).text("");
+      problem.value = reasonOf(error);
       busy.value = false;
     }
   };

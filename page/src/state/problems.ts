@@ -44,6 +44,20 @@ export function problemOf(error: unknown, now = Date.now()): Problem {
   return simple(error.code, sentence(error.code, error.message));
 }
 
+// Why something else than sending a message did not happen, as one sentence.
+export function reasonOf(error: unknown, now = Date.now()): string {
+  if (error instanceof Unreachable) return navigator.onLine ? problems.noAnswer : problems.noConnection;
+  const { code, until, text } = problemOf(error, now);
+  const when = until === null ? "" : left(until, now);
+  return until === null || code === "budget_exhausted" ? text(when) : problems.tooOften(when);
+}
+
+// The same, where problems of a conversation are shown.
+export function besides(error: unknown): Problem {
+  const offline = error instanceof Unreachable && !navigator.onLine;
+  return simple(offline ? OFFLINE : "besides", reasonOf(error));
+}
+
 // The sentence for the code of a turn or of an answer; what the server said when there is none here.
 export function sentence(code: string, detail: string): string {
   return fixed[code] ?? detail;

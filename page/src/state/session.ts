@@ -34,7 +34,7 @@ export async function start(): Promise<void> {
     else if (settings.sign_in) me.value = await staticUser(settings);
     else me.value = told(await asked);
     phase.value = me.value ? "in" : "out";
-    comeBack(phase.value === "in");
+    if (settings.direct ?? settings.sign_in) comeBack(phase.value === "in");
   } catch (error) {
     failure.value = error;
     phase.value = loaded.value ? "out" : "broken";

@@ -9,7 +9,7 @@ import { composer, talk as words } from "../strings";
 import { dropDraft, keepDraft, readDraft } from "./drafts";
 import { Following } from "./following";
 import { Message } from "./message";
-import { OFFLINE, type Problem, problemOf } from "./problems";
+import { besides, OFFLINE, type Problem, problemOf, reasonOf } from "./problems";
 import { config, hasHistory, me } from "./session";
 
 export type Reading = "ready" | "loading" | "missing" | "failed";
@@ -98,7 +98,7 @@ export class Talk {
       this.earlier.value = page.previous_cursor;
     } catch (error) {
       this.earlier.value = cursor;
-      this.problem.value = problemOf(error);
+      this.problem.value = besides(error);
     }
   }
 
@@ -187,7 +187,7 @@ export class Talk {
         return;
       }
       if (message.turn === null && message.status.value !== "running") throw error;
-      message.ended(problemOf(error).text(""));
+      message.ended(reasonOf(error));
     } finally {
       this.followings = this.followings.filter((one) => one !== following);
       this.stopping.value = false;
@@ -222,7 +222,7 @@ export class Talk {
     try {
       await Promise.all(this.followings.map((one) => one.stop()));
     } catch (error) {
-      this.problem.value = problemOf(error);
+      this.problem.value = besides(error);
     } finally {
       this.stopping.value = false;
     }

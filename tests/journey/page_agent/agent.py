@@ -99,8 +99,6 @@ def answer(words: list[str], message: str) -> list[Any]:
         ]
     if "nested" in words:
         return [">" * 30_000 + " deep"]
-    if "huge" in words:
-        return [*tool("count_words", '{"of": "a book"}', '"many"'), "One more line of a long answer.\n\n" * 900]
     if "long" in words:
         return [f"Line {number}.\n\n" for number in range(300)]
     return [f"You said: {message}"]
