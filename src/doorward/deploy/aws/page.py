@@ -123,6 +123,10 @@ def _headers() -> Map:
     )
 
 
+# An address of the page that is no file, such as that of a conversation; S3 calls it forbidden.
+_PLACES: Map = {"ErrorCode": 403, "ResponseCode": 200, "ResponsePagePath": "/index.html", "ErrorCachingMinTTL": 10}
+
+
 def _distribution() -> Map:
     behaviour: Map = {
         "TargetOriginId": "page",
@@ -142,6 +146,7 @@ def _distribution() -> Map:
                 "IPV6Enabled": True,
                 "PriceClass": "PriceClass_100",
                 "DefaultRootObject": "index.html",
+                "CustomErrorResponses": [_PLACES],
                 "Origins": [
                     {
                         "Id": "page",
