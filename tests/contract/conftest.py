@@ -1,15 +1,23 @@
-"""One suite per port, run on every engine: a new engine is one more line in each of the two tables below."""
+"""One suite per port, run on every engine: a new engine is one more line in each of the tables below."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.contract.building import MovableClock
+from tests.contract.dynamo import fresh_table, moto
 
+from doorward.ports.functions import SharedStores
+from doorward.stores.dynamodb.open import open_table
 from doorward.stores.sqlite.open import GatewayStores, RuntimeStores, open_gateway, open_runtime
 
 GATEWAY_ENGINES: dict[str, Callable[[Path, MovableClock], GatewayStores]] = {
     "sqlite": lambda folder, clock: open_gateway(folder / "gateway.db", clock=clock),
+}
+# What functions share; the rest of a gateway (sign-in, ledger, metrics) is AWS's own there.
+SHARED_ENGINES: dict[str, Callable[[Path, MovableClock], SharedStores]] = {
+    **GATEWAY_ENGINES,
+    "dynamodb": lambda _, clock: open_table(fresh_table(), region="us-east-1", clock=clock),
 }
 RUNTIME_ENGINES: dict[str, Callable[[Path, MovableClock], RuntimeStores]] = {
     "sqlite": lambda folder, clock: open_runtime(folder / "runtime.db", clock=clock),
@@ -26,6 +34,22 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock)
     stores = GATEWAY_ENGINES[request.param](tmp_path, clock)
     yield stores
     stores.close()
+
+
+@pytest.fixture(params=sorted(SHARED_ENGINES))
+def shared(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[SharedStores]:
+    if request.param == "dynamodb":
+        request.getfixturevalue("dynamo_server")
+    stores = SHARED_ENGINES[request.param](tmp_path, clock)
+    yield stores
+    stores.close()
+
+
+@pytest.fixture(scope="session")
+def dynamo_server() -> Iterator[str]:
+    """moto's DynamoDB over HTTP, and what every AWS program reads to find it."""
+    with moto() as url:
+        yield url
 
 
 @pytest.fixture(params=sorted(RUNTIME_ENGINES))

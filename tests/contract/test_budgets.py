@@ -10,7 +10,8 @@ from tests.contract.building import ANNA, BORIS, new_turn, result_of
 from doorward.errors import Conflict, StoreUnavailable, TooManyRequests
 from doorward.model.budget import EVERYBODY, Amount, Reservation, Share, Spent
 from doorward.model.chat import Idempotency, Turn, TurnStatus
-from doorward.stores.sqlite.open import GatewayStores, RuntimeStores
+from doorward.ports.functions import SharedStores
+from doorward.stores.sqlite.open import RuntimeStores
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +26,7 @@ def aside(
     return Reservation(amount=Amount(tokens, money), day=day, ends_at=ENDS, shares=shares)
 
 
-def shared(owner: str, tenant: str, *, limit: Amount, tokens: int = 10) -> Reservation:
+def in_tenant(owner: str, tenant: str, *, limit: Amount, tokens: int = 10) -> Reservation:
     shares = (Share(owner, Amount()), Share(tenant, limit), Share(EVERYBODY, Amount()))
     return Reservation(amount=Amount(tokens), day=DAY, ends_at=ENDS, shares=shares)
 
@@ -34,32 +35,32 @@ def shares_of(owner: str, total: Amount) -> tuple[Share, ...]:
     return (Share(owner, Amount()), Share(EVERYBODY, total))
 
 
-async def used(gateway: GatewayStores, owner: str = ANNA, day: str = DAY) -> Amount:
-    return await gateway.usage.used(owner, day=day)
+async def used(shared: SharedStores, owner: str = ANNA, day: str = DAY) -> Amount:
+    return await shared.usage.used(owner, day=day)
 
 
 @pytest.mark.parametrize("limit", [Amount(55), Amount(0, 550)], ids=["tokens", "money"])
 async def test_of_fifty_at_once_for_the_last_of_it_exactly_those_that_fit_begin(
-    gateway: GatewayStores, limit: Amount
+    shared: SharedStores, limit: Amount
 ) -> None:
     """AP-LIM-02: 5 of 10 tokens (or 100 of money) fit into 55 (or 550)."""
     results = await asyncio.gather(
-        *(gateway.turns.begin(new_turn(f"s{n}", reservation=aside(10, 100, user=limit))) for n in range(50)),
+        *(shared.turns.begin(new_turn(f"s{n}", reservation=aside(10, 100, user=limit))) for n in range(50)),
         return_exceptions=True,
     )
 
     refused = [result for result in results if isinstance(result, TooManyRequests)]
     assert len([result for result in results if isinstance(result, Turn)]) == 5
     assert {(error.code, error.retry_after) for error in refused} == {("budget_exhausted", ENDS - 1000.0)}
-    assert await used(gateway) == Amount(50, 500)
-    assert len((await gateway.conversations.page(ANNA, limit=99, cursor=None)).items) == 5
+    assert await used(shared) == Amount(50, 500)
+    assert len((await shared.conversations.page(ANNA, limit=99, cursor=None)).items) == 5
 
 
-async def test_the_limit_of_all_users_together_holds_across_them(gateway: GatewayStores) -> None:
+async def test_the_limit_of_all_users_together_holds_across_them(shared: SharedStores) -> None:
     total = Amount(55)
     results = await asyncio.gather(
         *(
-            gateway.turns.begin(
+            shared.turns.begin(
                 new_turn(f"s{n}", owner=owner, reservation=replace(aside(total=total), shares=shares_of(owner, total)))
             )
             for n, owner in enumerate((ANNA, BORIS) * 25)
@@ -68,94 +69,94 @@ async def test_the_limit_of_all_users_together_holds_across_them(gateway: Gatewa
     )
 
     assert len([result for result in results if isinstance(result, Turn)]) == 5
-    assert (await used(gateway)).tokens + (await used(gateway, BORIS)).tokens == 50
+    assert (await used(shared)).tokens + (await used(shared, BORIS)).tokens == 50
 
 
-async def test_the_end_of_a_turn_puts_what_it_cost_in_place_of_what_was_set_aside(gateway: GatewayStores) -> None:
+async def test_the_end_of_a_turn_puts_what_it_cost_in_place_of_what_was_set_aside(shared: SharedStores) -> None:
     turn = new_turn(reservation=aside(10, 100, user=Amount(20)))
-    await gateway.turns.begin(turn)
+    await shared.turns.begin(turn)
     result = result_of(turn, at=90_000.0, spent=Spent(amount=Amount(3, 25)))
 
-    await gateway.turns.finish(result)
-    await gateway.turns.finish(result)
+    await shared.turns.finish(result)
+    await shared.turns.finish(result)
 
-    assert await used(gateway) == Amount(3, 25)
-    assert await used(gateway, day="1970-01-02") == Amount()
+    assert await used(shared) == Amount(3, 25)
+    assert await used(shared, day="1970-01-02") == Amount()
 
 
 async def test_a_turn_may_cost_more_than_was_set_aside_and_then_the_next_one_does_not_fit(
-    gateway: GatewayStores,
+    shared: SharedStores,
 ) -> None:
     turn = new_turn(reservation=aside(user=Amount(20)))
-    await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(turn, spent=Spent(amount=Amount(15))))
+    await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(turn, spent=Spent(amount=Amount(15))))
 
     with pytest.raises(TooManyRequests):
-        await gateway.turns.begin(new_turn(reservation=aside(user=Amount(20))))
-    await gateway.turns.begin(new_turn(reservation=aside(user=Amount(20), day="1970-01-02")))
+        await shared.turns.begin(new_turn(reservation=aside(user=Amount(20))))
+    await shared.turns.begin(new_turn(reservation=aside(user=Amount(20), day="1970-01-02")))
     mine = replace(aside(), shares=(Share(BORIS, Amount(20)), Share(EVERYBODY, Amount())))
-    await gateway.turns.begin(new_turn(owner=BORIS, reservation=mine))
+    await shared.turns.begin(new_turn(owner=BORIS, reservation=mine))
 
 
 @pytest.mark.parametrize(
     ("reported", "counted"), [(Amount(3, 25), Amount(10, 100)), (Amount(30, 250), Amount(30, 250))]
 )
 async def test_a_turn_that_was_cut_short_costs_at_least_what_was_set_aside(
-    gateway: GatewayStores, reported: Amount, counted: Amount
+    shared: SharedStores, reported: Amount, counted: Amount
 ) -> None:
     turn = new_turn(reservation=aside(10, 100))
-    await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(turn, status=TurnStatus.CANCELLED, spent=Spent(amount=reported, unsure=True)))
+    await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(turn, status=TurnStatus.CANCELLED, spent=Spent(amount=reported, unsure=True)))
 
-    assert await used(gateway) == counted
+    assert await used(shared) == counted
 
 
-async def test_what_a_dead_process_had_set_aside_is_given_back_by_who_ends_the_turn(gateway: GatewayStores) -> None:
-    await gateway.turns.begin(new_turn(reservation=aside(1000)))
-    (left,) = await gateway.turns.open_turns()
-    await gateway.turns.finish(
+async def test_what_a_dead_process_had_set_aside_is_given_back_by_who_ends_the_turn(shared: SharedStores) -> None:
+    await shared.turns.begin(new_turn(reservation=aside(1000)))
+    (left,) = await shared.turns.open_turns()
+    await shared.turns.finish(
         result_of(new_turn(), turn_id=left.turn.id, status=TurnStatus.INTERRUPTED, spent=Spent(amount=Amount(7, 70)))
     )
 
-    assert await used(gateway) == Amount(7, 70)
+    assert await used(shared) == Amount(7, 70)
 
 
-async def test_without_a_price_the_money_that_was_spent_still_closes_the_day(gateway: GatewayStores) -> None:
+async def test_without_a_price_the_money_that_was_spent_still_closes_the_day(shared: SharedStores) -> None:
     turn = new_turn(reservation=aside(user=Amount(0, 50)))
-    await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(turn, spent=Spent(amount=Amount(1, 50))))
+    await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(turn, spent=Spent(amount=Amount(1, 50))))
 
     with pytest.raises(TooManyRequests):
-        await gateway.turns.begin(new_turn(reservation=aside(user=Amount(0, 50))))
+        await shared.turns.begin(new_turn(reservation=aside(user=Amount(0, 50))))
 
 
-async def test_a_turn_that_does_not_begin_sets_nothing_aside(gateway: GatewayStores) -> None:
-    await gateway.turns.begin(new_turn("one"))
+async def test_a_turn_that_does_not_begin_sets_nothing_aside(shared: SharedStores) -> None:
+    await shared.turns.begin(new_turn("one"))
     with pytest.raises(Conflict):
-        await gateway.turns.begin(new_turn("one", reservation=aside()))
+        await shared.turns.begin(new_turn("one", reservation=aside()))
 
-    assert await used(gateway) == Amount()
+    assert await used(shared) == Amount()
 
 
-async def test_a_known_key_costs_nothing_more_and_is_answered_on_an_empty_budget(gateway: GatewayStores) -> None:
+async def test_a_known_key_costs_nothing_more_and_is_answered_on_an_empty_budget(shared: SharedStores) -> None:
     key = Idempotency(b"k", b"b", 9e9)
     whole = aside(10, user=Amount(10))
-    first = await gateway.turns.begin(new_turn("one", idempotency=key, reservation=whole))
+    first = await shared.turns.begin(new_turn("one", idempotency=key, reservation=whole))
 
-    assert (await gateway.turns.begin(new_turn("two", idempotency=key, reservation=whole))).id == first.id
-    assert await used(gateway) == Amount(10)
+    assert (await shared.turns.begin(new_turn("two", idempotency=key, reservation=whole))).id == first.id
+    assert await used(shared) == Amount(10)
     with pytest.raises(TooManyRequests):
-        await gateway.turns.begin(new_turn("three", reservation=whole))
+        await shared.turns.begin(new_turn("three", reservation=whole))
 
 
-async def test_a_tenant_shares_one_budget_and_no_other_tenant_feels_it(gateway: GatewayStores) -> None:
+async def test_a_tenant_shares_one_budget_and_no_other_tenant_feels_it(shared: SharedStores) -> None:
     """AP-LIM-02: users of one tenant race for its last; turns and charges of their own count in the same account."""
-    budgets, limit = gateway.budgets, Amount(55)
+    budgets, limit = shared.budgets, Amount(55)
     results = await asyncio.gather(
         *(
-            budgets.reserve(f"c{n}", shared(owner, "tenant:a", limit=limit), at=1000.0)
+            budgets.reserve(f"c{n}", in_tenant(owner, "tenant:a", limit=limit), at=1000.0)
             if n % 2
-            else gateway.turns.begin(new_turn(f"s{n}", reservation=shared(owner, "tenant:a", limit=limit)))
+            else shared.turns.begin(new_turn(f"s{n}", reservation=in_tenant(owner, "tenant:a", limit=limit)))
             for n, owner in enumerate((ANNA, BORIS) * 25)
         ),
         return_exceptions=True,
@@ -164,12 +165,12 @@ async def test_a_tenant_shares_one_budget_and_no_other_tenant_feels_it(gateway: 
     refused = [result for result in results if isinstance(result, TooManyRequests)]
     assert len(refused) == 45
     assert await budgets.used("tenant:a", day=DAY) == Amount(50)
-    await budgets.reserve("other", shared(ANNA, "tenant:b", limit=limit), at=1000.0)
+    await budgets.reserve("other", in_tenant(ANNA, "tenant:b", limit=limit), at=1000.0)
 
 
-async def test_a_charge_of_its_own_is_settled_once(gateway: GatewayStores) -> None:
-    budgets = gateway.budgets
-    await budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+async def test_a_charge_of_its_own_is_settled_once(shared: SharedStores) -> None:
+    budgets = shared.budgets
+    await budgets.reserve("one", in_tenant(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
     await budgets.settle("one", Spent(amount=Amount(3, 7)))
     await budgets.settle("one", Spent(amount=Amount(3, 7)))
     await budgets.settle("unknown", Spent(amount=Amount(3, 7)))
@@ -177,26 +178,26 @@ async def test_a_charge_of_its_own_is_settled_once(gateway: GatewayStores) -> No
     assert [await budgets.used(account, day=DAY) for account in (ANNA, "tenant:a", EVERYBODY)] == [Amount(3, 7)] * 3
 
 
-async def test_what_a_dead_process_had_set_aside_for_no_turn_is_spent(gateway: GatewayStores) -> None:
+async def test_what_a_dead_process_had_set_aside_for_no_turn_is_spent(shared: SharedStores) -> None:
     """Nobody knows what it cost. A turn that runs is left alone: its end settles it."""
-    turn = new_turn(reservation=shared(ANNA, "tenant:a", limit=Amount(99)))
-    await gateway.turns.begin(turn)
-    await gateway.budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(99)), at=1000.0)
+    turn = new_turn(reservation=in_tenant(ANNA, "tenant:a", limit=Amount(99)))
+    await shared.turns.begin(turn)
+    await shared.budgets.reserve("one", in_tenant(ANNA, "tenant:a", limit=Amount(99)), at=1000.0)
 
-    assert await gateway.budgets.settle_lost() == 1
-    assert await gateway.budgets.settle_lost() == 0
-    await gateway.budgets.settle("one", Spent(amount=Amount()))
-    await gateway.turns.finish(result_of(turn, spent=Spent(amount=Amount(1))))
-    assert await used(gateway) == Amount(11)
+    assert await shared.budgets.settle_lost() == 1
+    assert await shared.budgets.settle_lost() == 0
+    await shared.budgets.settle("one", Spent(amount=Amount()))
+    await shared.turns.finish(result_of(turn, spent=Spent(amount=Amount(1))))
+    assert await used(shared) == Amount(11)
 
 
 async def test_the_runtime_keeps_budgets_over_a_restart(
     runtime: RuntimeStores, reopen_runtime: Callable[[], RuntimeStores]
 ) -> None:
-    await runtime.budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
-    await runtime.budgets.reserve("two", shared(BORIS, "tenant:a", limit=Amount(20)), at=1000.0)
+    await runtime.budgets.reserve("one", in_tenant(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+    await runtime.budgets.reserve("two", in_tenant(BORIS, "tenant:a", limit=Amount(20)), at=1000.0)
     with pytest.raises(TooManyRequests):
-        await runtime.budgets.reserve("three", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+        await runtime.budgets.reserve("three", in_tenant(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
     await runtime.budgets.settle("two", Spent(amount=Amount(4)))
     await asyncio.to_thread(runtime.close)
 
@@ -208,8 +209,8 @@ async def test_the_runtime_keeps_budgets_over_a_restart(
         await asyncio.to_thread(again.close)
 
 
-async def test_a_store_that_is_down_lets_nothing_be_reserved(gateway: GatewayStores) -> None:
+async def test_a_store_that_is_down_lets_nothing_be_reserved(shared: SharedStores) -> None:
     """AP-LIM-03: closed."""
-    await asyncio.to_thread(gateway.close)
+    await asyncio.to_thread(shared.close)
     with pytest.raises(StoreUnavailable):
-        await gateway.budgets.reserve("one", shared(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)
+        await shared.budgets.reserve("one", in_tenant(ANNA, "tenant:a", limit=Amount(20)), at=1000.0)

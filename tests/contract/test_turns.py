@@ -8,64 +8,64 @@ from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
 
 from doorward.errors import Conflict, DoorwardError, KeyReused, NotFound
 from doorward.model.chat import Idempotency, MessageStatus, OpenTurn, Turn, TurnStatus, Usage
-from doorward.stores.sqlite.open import GatewayStores
+from doorward.ports.functions import SharedStores
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_beginning_stores_the_message_the_turn_and_its_first_event_at_once(gateway: GatewayStores) -> None:
+async def test_beginning_stores_the_message_the_turn_and_its_first_event_at_once(shared: SharedStores) -> None:
     turn = new_turn()
 
-    begun = await gateway.turns.begin(turn)
+    begun = await shared.turns.begin(turn)
 
     assert begun == Turn(id=turn.turn_id, session_id="first", owner=ANNA, status=TurnStatus.RUNNING, started_at=turn.at)
-    assert await gateway.turns.get(ANNA, turn.turn_id) == begun
-    assert await gateway.turns.events(turn.turn_id, after=0, limit=9) == list(events(1, turn.first_event))
-    (message,) = (await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)).items
+    assert await shared.turns.get(ANNA, turn.turn_id) == begun
+    assert await shared.turns.events(turn.turn_id, after=0, limit=9) == list(events(1, turn.first_event))
+    (message,) = (await shared.conversations.messages(ANNA, "first", limit=9, cursor=None)).items
     assert (message.id, message.role, message.content, message.position) == (
         turn.message_id,
         "user",
         turn.message,
         1,
     )
-    conversation = await gateway.conversations.get(ANNA, "first")
+    conversation = await shared.conversations.get(ANNA, "first")
     assert conversation is not None
     assert (conversation.name, conversation.renamed, conversation.message_count) == ("The time", False, 1)
 
 
-async def test_of_many_turns_begun_at_once_in_one_conversation_one_wins(gateway: GatewayStores) -> None:
-    results = await asyncio.gather(*(gateway.turns.begin(new_turn()) for _ in range(20)), return_exceptions=True)
+async def test_of_many_turns_begun_at_once_in_one_conversation_one_wins(shared: SharedStores) -> None:
+    results = await asyncio.gather(*(shared.turns.begin(new_turn()) for _ in range(20)), return_exceptions=True)
 
     refused = [result for result in results if isinstance(result, Conflict)]
     assert len(refused) == 19
     assert {error.code for error in refused} == {"turn_active"}
-    assert len((await gateway.conversations.messages(ANNA, "first", limit=99, cursor=None)).items) == 1
+    assert len((await shared.conversations.messages(ANNA, "first", limit=99, cursor=None)).items) == 1
 
 
-async def test_turns_of_different_conversations_and_owners_run_side_by_side(gateway: GatewayStores) -> None:
-    await gateway.turns.begin(new_turn("one"))
-    await gateway.turns.begin(new_turn("two"))
-    await gateway.turns.begin(new_turn("one", owner=BORIS))
+async def test_turns_of_different_conversations_and_owners_run_side_by_side(shared: SharedStores) -> None:
+    await shared.turns.begin(new_turn("one"))
+    await shared.turns.begin(new_turn("two"))
+    await shared.turns.begin(new_turn("one", owner=BORIS))
 
 
-async def test_a_turn_id_that_is_taken_is_refused_and_leaves_nothing(gateway: GatewayStores) -> None:
+async def test_a_turn_id_that_is_taken_is_refused_and_leaves_nothing(shared: SharedStores) -> None:
     turn = new_turn("one")
-    await gateway.turns.begin(turn)
+    await shared.turns.begin(turn)
 
     with pytest.raises(Conflict):
-        await gateway.turns.begin(msgspec.structs.replace(turn, session_id="two"))
+        await shared.turns.begin(msgspec.structs.replace(turn, session_id="two"))
 
-    assert await gateway.conversations.get(ANNA, "two") is None
+    assert await shared.conversations.get(ANNA, "two") is None
 
 
-async def test_finishing_stores_events_answer_outcome_and_usage_at_once(gateway: GatewayStores) -> None:
+async def test_finishing_stores_events_answer_outcome_and_usage_at_once(shared: SharedStores) -> None:
     turn = new_turn()
-    await gateway.turns.begin(turn)
+    await shared.turns.begin(turn)
     usage = Usage(model="rehearsal", input_tokens=12, output_tokens=34)
 
-    await gateway.turns.finish(result_of(turn, at=1003.0, events=events(2, b'{"type":"RUN_FINISHED"}'), usage=usage))
+    await shared.turns.finish(result_of(turn, at=1003.0, events=events(2, b'{"type":"RUN_FINISHED"}'), usage=usage))
 
-    ended = await gateway.turns.get(ANNA, turn.turn_id)
+    ended = await shared.turns.get(ANNA, turn.turn_id)
     assert ended is not None
     assert (ended.status, ended.finished_at, ended.error_code, ended.usage) == (
         TurnStatus.COMPLETED,
@@ -73,27 +73,27 @@ async def test_finishing_stores_events_answer_outcome_and_usage_at_once(gateway:
         None,
         usage,
     )
-    page = await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)
+    page = await shared.conversations.messages(ANNA, "first", limit=9, cursor=None)
     assert [(message.role, message.content, message.turn_id) for message in page.items] == [
         ("user", turn.message, turn.turn_id),
         ("assistant", "It is noon.", turn.turn_id),
     ]
-    assert len(await gateway.turns.events(turn.turn_id, after=0, limit=9)) == 2
+    assert len(await shared.turns.events(turn.turn_id, after=0, limit=9)) == 2
 
 
-async def test_finishing_again_changes_nothing(gateway: GatewayStores) -> None:
+async def test_finishing_again_changes_nothing(shared: SharedStores) -> None:
     turn = new_turn()
-    await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(turn))
-    before = await gateway.turns.get(ANNA, turn.turn_id)
+    await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(turn))
+    before = await shared.turns.get(ANNA, turn.turn_id)
 
-    await gateway.turns.finish(
+    await shared.turns.finish(
         result_of(turn, status=TurnStatus.FAILED, content="Other", at=2000.0, events=events(2, b"{}"))
     )
 
-    assert await gateway.turns.get(ANNA, turn.turn_id) == before
-    assert len((await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)).items) == 2
-    (day,) = await gateway.usage.by_day(ANNA, days=1, today="1970-01-01")
+    assert await shared.turns.get(ANNA, turn.turn_id) == before
+    assert len((await shared.conversations.messages(ANNA, "first", limit=9, cursor=None)).items) == 2
+    (day,) = await shared.usage.by_day(ANNA, days=1, today="1970-01-01")
     assert day.turns == 1
 
 
@@ -107,97 +107,97 @@ async def test_finishing_again_changes_nothing(gateway: GatewayStores) -> None:
     ],
 )
 async def test_an_answer_is_kept_when_it_has_content_or_failed(
-    gateway: GatewayStores, status: TurnStatus, content: str, *, stored: bool
+    shared: SharedStores, status: TurnStatus, content: str, *, stored: bool
 ) -> None:
     turn = new_turn()
-    await gateway.turns.begin(turn)
+    await shared.turns.begin(turn)
 
-    await gateway.turns.finish(
+    await shared.turns.finish(
         result_of(turn, status=status, content=content, message_status=MessageStatus.FAILED, error_code="agent_failed")
     )
 
-    answers = (await gateway.conversations.messages(ANNA, "first", limit=9, cursor=None)).items[1:]
+    answers = (await shared.conversations.messages(ANNA, "first", limit=9, cursor=None)).items[1:]
     assert [(message.content, message.status) for message in answers] == (
         [(content, MessageStatus.FAILED)] if stored else []
     )
 
 
-async def test_after_a_turn_has_ended_the_next_one_may_begin(gateway: GatewayStores) -> None:
+async def test_after_a_turn_has_ended_the_next_one_may_begin(shared: SharedStores) -> None:
     first = new_turn()
-    await gateway.turns.begin(first)
-    await gateway.turns.finish(result_of(first))
+    await shared.turns.begin(first)
+    await shared.turns.finish(result_of(first))
 
-    second = await gateway.turns.begin(new_turn())
+    second = await shared.turns.begin(new_turn())
 
     assert second.status == TurnStatus.RUNNING
 
 
-async def test_events_are_read_in_order_from_any_number_in_any_amount(gateway: GatewayStores) -> None:
+async def test_events_are_read_in_order_from_any_number_in_any_amount(shared: SharedStores) -> None:
     turn = new_turn(first_event=b"1")
-    await gateway.turns.begin(turn)
-    await gateway.turns.append_events(turn.turn_id, events(2, b"2", b"3", b"4"))
-    await gateway.turns.append_events(turn.turn_id, [])
-    await gateway.turns.append_events(turn.turn_id, events(5, b"5"))
-    await gateway.turns.finish(result_of(turn, events=events(6, b"6", b"7")))
+    await shared.turns.begin(turn)
+    await shared.turns.append_events(turn.turn_id, events(2, b"2", b"3", b"4"))
+    await shared.turns.append_events(turn.turn_id, [])
+    await shared.turns.append_events(turn.turn_id, events(5, b"5"))
+    await shared.turns.finish(result_of(turn, events=events(6, b"6", b"7")))
     log = events(1, *(str(number).encode() for number in range(1, 8)))
 
     for after in range(9):
         for limit in range(9):
-            found = await gateway.turns.events(turn.turn_id, after=after, limit=limit)
+            found = await shared.turns.events(turn.turn_id, after=after, limit=limit)
             assert found == list(log[after : after + limit]), (after, limit)
 
 
-async def test_events_of_neighbouring_turns_do_not_mix(gateway: GatewayStores) -> None:
+async def test_events_of_neighbouring_turns_do_not_mix(shared: SharedStores) -> None:
     turns = [new_turn(f"s{number}", first_event=str(number).encode()) for number in range(3)]
     for turn in turns:
-        await gateway.turns.begin(turn)
+        await shared.turns.begin(turn)
     await asyncio.gather(
         *(
-            gateway.turns.append_events(turn.turn_id, events(2, *[f"{number}".encode()] * 3))
+            shared.turns.append_events(turn.turn_id, events(2, *[f"{number}".encode()] * 3))
             for number, turn in enumerate(turns)
         )
     )
 
     for number, turn in enumerate(turns):
-        found = await gateway.turns.events(turn.turn_id, after=0, limit=99)
+        found = await shared.turns.events(turn.turn_id, after=0, limit=99)
         assert [event.data for event in found] == [str(number).encode()] * 4
 
 
 @pytest.mark.parametrize("first", [1, 3])
-async def test_events_that_repeat_or_leave_a_gap_are_refused(gateway: GatewayStores, first: int) -> None:
+async def test_events_that_repeat_or_leave_a_gap_are_refused(shared: SharedStores, first: int) -> None:
     turn = new_turn()
-    await gateway.turns.begin(turn)
+    await shared.turns.begin(turn)
 
     with pytest.raises(DoorwardError) as caught:
-        await gateway.turns.append_events(turn.turn_id, events(first, b"{}"))
+        await shared.turns.append_events(turn.turn_id, events(first, b"{}"))
 
     assert caught.value.code == "event_out_of_order"
-    assert len(await gateway.turns.events(turn.turn_id, after=0, limit=9)) == 1
+    assert len(await shared.turns.events(turn.turn_id, after=0, limit=9)) == 1
 
 
-async def test_an_ended_turn_takes_no_more_events(gateway: GatewayStores) -> None:
+async def test_an_ended_turn_takes_no_more_events(shared: SharedStores) -> None:
     turn = new_turn()
-    await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(turn))
+    await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(turn))
 
     with pytest.raises(Conflict) as caught:
-        await gateway.turns.append_events(turn.turn_id, events(2, b"{}"))
+        await shared.turns.append_events(turn.turn_id, events(2, b"{}"))
 
     assert caught.value.code == "turn_ended"
 
 
-async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(gateway: GatewayStores) -> None:
+async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(shared: SharedStores) -> None:
     """F-02"""
     begun = {"issuer": "https://issuer.test", "subject": "anna", "tenant": "acme", "answer_id": "answer"}
     first, second = new_turn("one", message="What?", **begun), new_turn("two", owner=BORIS)
     done = new_turn("three")
     for turn in (first, second, done):
-        await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(done))
-    await gateway.turns.append_events(first.turn_id, events(2, b"{}", b"{}"))
-    await gateway.turns.append_events(first.turn_id, events(4, b"{}"))
+        await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(done))
+    await shared.turns.append_events(first.turn_id, events(2, b"{}", b"{}"))
+    await shared.turns.append_events(first.turn_id, events(4, b"{}"))
 
-    one, two = await gateway.turns.open_turns()
+    one, two = await shared.turns.open_turns()
 
     assert one == OpenTurn(
         turn=Turn(
@@ -210,76 +210,76 @@ async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(gateway: 
         first=True,
     )  # fmt: skip
     assert (two.turn.owner, two.subject, two.last_event, two.first) == (BORIS, "", 1, True)
-    await gateway.turns.append_events(first.turn_id, events(5, b"{}"))
-    await gateway.turns.finish(result_of(first))
-    assert [left.turn.id for left in await gateway.turns.open_turns()] == [second.turn_id]
+    await shared.turns.append_events(first.turn_id, events(5, b"{}"))
+    await shared.turns.finish(result_of(first))
+    assert [left.turn.id for left in await shared.turns.open_turns()] == [second.turn_id]
     later = new_turn("one", message="And then?")
-    await gateway.turns.begin(later)
-    assert [(left.message, left.first) for left in await gateway.turns.open_turns()][1] == ("And then?", False)
+    await shared.turns.begin(later)
+    assert [(left.message, left.first) for left in await shared.turns.open_turns()][1] == ("And then?", False)
 
 
 KEY = Idempotency(b"k" * 32, b"b" * 32, 1000.0 + 60)
 
 
-async def test_a_key_that_is_known_gives_its_turn_and_writes_nothing(gateway: GatewayStores) -> None:
-    first = await gateway.turns.begin(new_turn("one", idempotency=KEY))
+async def test_a_key_that_is_known_gives_its_turn_and_writes_nothing(shared: SharedStores) -> None:
+    first = await shared.turns.begin(new_turn("one", idempotency=KEY))
 
-    again = await gateway.turns.begin(new_turn("two", idempotency=KEY))
+    again = await shared.turns.begin(new_turn("two", idempotency=KEY))
 
-    assert again == first == await gateway.turns.keyed(ANNA, KEY, at=1001.0)
-    assert await gateway.conversations.get(ANNA, "two") is None
+    assert again == first == await shared.turns.keyed(ANNA, KEY, at=1001.0)
+    assert await shared.conversations.get(ANNA, "two") is None
 
 
-async def test_of_many_equal_sends_begun_at_once_one_begins_and_all_get_it(gateway: GatewayStores) -> None:
+async def test_of_many_equal_sends_begun_at_once_one_begins_and_all_get_it(shared: SharedStores) -> None:
     """F-17"""
-    turns = await asyncio.gather(*(gateway.turns.begin(new_turn(f"s{n}", idempotency=KEY)) for n in range(50)))
+    turns = await asyncio.gather(*(shared.turns.begin(new_turn(f"s{n}", idempotency=KEY)) for n in range(50)))
 
     assert len({turn.id for turn in turns}) == 1
-    assert len((await gateway.conversations.page(ANNA, limit=99, cursor=None)).items) == 1
+    assert len((await shared.conversations.page(ANNA, limit=99, cursor=None)).items) == 1
 
 
 async def test_a_known_key_with_another_body_is_refused_and_another_owner_has_keys_of_their_own(
-    gateway: GatewayStores,
+    shared: SharedStores,
 ) -> None:
     """AP-LIM-06"""
-    mine = await gateway.turns.begin(new_turn("one", idempotency=KEY))
+    mine = await shared.turns.begin(new_turn("one", idempotency=KEY))
     other = msgspec.structs.replace(KEY, body=b"c" * 32)
 
     with pytest.raises(KeyReused):
-        await gateway.turns.begin(new_turn("two", idempotency=other))
+        await shared.turns.begin(new_turn("two", idempotency=other))
     with pytest.raises(KeyReused):
-        await gateway.turns.keyed(ANNA, other, at=1001.0)
-    assert await gateway.turns.keyed(BORIS, KEY, at=1001.0) is None
-    assert (await gateway.turns.begin(new_turn("one", owner=BORIS, idempotency=KEY))).id != mine.id
+        await shared.turns.keyed(ANNA, other, at=1001.0)
+    assert await shared.turns.keyed(BORIS, KEY, at=1001.0) is None
+    assert (await shared.turns.begin(new_turn("one", owner=BORIS, idempotency=KEY))).id != mine.id
 
 
-async def test_a_key_is_kept_to_its_time_and_as_long_as_its_turn_runs(gateway: GatewayStores) -> None:
+async def test_a_key_is_kept_to_its_time_and_as_long_as_its_turn_runs(shared: SharedStores) -> None:
     turn = new_turn("one", idempotency=KEY)
-    await gateway.turns.begin(turn)
+    await shared.turns.begin(turn)
 
-    assert await gateway.turns.keyed(ANNA, KEY, at=9999.0) is not None
-    await gateway.turns.finish(result_of(turn))
-    assert await gateway.turns.keyed(ANNA, KEY, at=1059.9) is not None
-    assert await gateway.turns.keyed(ANNA, KEY, at=1060.0) is None
-    second = await gateway.turns.begin(new_turn("two", idempotency=KEY, at=1060.0))
+    assert await shared.turns.keyed(ANNA, KEY, at=9999.0) is not None
+    await shared.turns.finish(result_of(turn))
+    assert await shared.turns.keyed(ANNA, KEY, at=1059.9) is not None
+    assert await shared.turns.keyed(ANNA, KEY, at=1060.0) is None
+    second = await shared.turns.begin(new_turn("two", idempotency=KEY, at=1060.0))
     assert second.id != turn.turn_id
 
 
-async def test_a_key_whose_conversation_was_deleted_begins_nothing_anew(gateway: GatewayStores) -> None:
+async def test_a_key_whose_conversation_was_deleted_begins_nothing_anew(shared: SharedStores) -> None:
     turn = new_turn("one", idempotency=KEY)
-    await gateway.turns.begin(turn)
-    await gateway.turns.finish(result_of(turn))
-    await gateway.conversations.delete(ANNA, "one")
+    await shared.turns.begin(turn)
+    await shared.turns.finish(result_of(turn))
+    await shared.conversations.delete(ANNA, "one")
 
-    for ask in (gateway.turns.begin(new_turn("two", idempotency=KEY)), gateway.turns.keyed(ANNA, KEY, at=1001.0)):
+    for ask in (shared.turns.begin(new_turn("two", idempotency=KEY)), shared.turns.keyed(ANNA, KEY, at=1001.0)):
         with pytest.raises(NotFound):
             await ask
 
 
-async def test_a_turn_that_is_refused_keeps_no_key(gateway: GatewayStores) -> None:
-    await gateway.turns.begin(new_turn("one"))
+async def test_a_turn_that_is_refused_keeps_no_key(shared: SharedStores) -> None:
+    await shared.turns.begin(new_turn("one"))
 
     with pytest.raises(Conflict):
-        await gateway.turns.begin(new_turn("one", idempotency=KEY))
+        await shared.turns.begin(new_turn("one", idempotency=KEY))
 
-    assert await gateway.turns.keyed(ANNA, KEY, at=1001.0) is None
+    assert await shared.turns.keyed(ANNA, KEY, at=1001.0) is None

@@ -18,6 +18,7 @@ import httpx2
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.contract.dynamo import new_table
 from tests.journey.house import House, running_house
 from tests.journey.lambda_house import Cloud, processes
 
@@ -75,7 +76,8 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
                 data = folder / "data"
                 shutil.copytree(house.data / "keys", data / "keys")
                 counts = {"chat": 3, "turns": 2, "conversations": 1}
-                with processes(cloud, counts, _environment(house, pool, data), folder):
+                table = {"AWS_ENDPOINT_URL_DYNAMODB": url, "DOORWARD_FUNCTIONS_TABLE": _table(url)}
+                with processes(cloud, counts, _environment(house, pool, data) | table, folder):
                     yield LambdaHouse(
                         cloud, house, pool["tokens"], pool["id_token"], pool["foreign"], folder, url, pool
                     )
@@ -83,6 +85,13 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
             cloud.stop()
     finally:
         moto.stop()
+
+
+def _table(url: str) -> str:
+    dynamo = boto3.client("dynamodb", region_name="us-east-1", endpoint_url=url, **KEYS)
+    new_table("house", dynamo)
+    dynamo.close()
+    return "house"
 
 
 def _pool(url: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from doorward.runtime.agent_file import AgentFile, agent_file
 PACKAGE = Path(__file__).parents[1]
 FILES = PACKAGE / "deploy" / "aws" / "files"
 # Packages of requirements that a part needs; their bounds are those of this distribution.
-_FUNCTIONS = ("cryptography", "httptools", "joserfc", "msgspec", "prometheus-client", "structlog")
+_FUNCTIONS = ("botocore", "cryptography", "httptools", "joserfc", "msgspec", "prometheus-client", "structlog")
 _AGENT = ("aiohttp", "langchain", "langchain-openai", "langgraph", "msgspec", "structlog", "uvicorn", "uvloop")
 _AGENT_ON_AWS = ("langchain-aws>=1.1", "langgraph-checkpoint-aws>=1.0.4")
 _NOT_IN_FUNCTIONS = ("cli", "deploy", "probe", "runtime", "sign_in", "web")

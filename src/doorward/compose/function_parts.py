@@ -19,8 +19,10 @@ from doorward.http.routes import Route
 from doorward.ledger.lines import LineLedger
 from doorward.model.principals import User
 from doorward.model.settings import Settings
+from doorward.ports.functions import SharedStores
 from doorward.services.budget import Budget, budget_of, load_prices
-from doorward.stores.sqlite.open import GatewayStores, open_gateway
+from doorward.stores.dynamodb.open import open_table
+from doorward.stores.sqlite.open import open_gateway
 from doorward.telemetry.logs import configure_logs
 
 
@@ -32,7 +34,7 @@ class FunctionHouse:
         self.settings = settings
 
     @cached_property
-    def stores(self) -> GatewayStores:
+    def stores(self) -> SharedStores:
         """The stores."""
         return open_stores(self.settings)
 
@@ -71,9 +73,11 @@ def _own_file() -> Path | None:
     return file if file.is_file() else None
 
 
-def open_stores(settings: Settings) -> GatewayStores:
-    """The stores that the functions share. On AWS each function has a disk of its own, so a file there would be shared
-    by nobody: `ConfigurationError` (``store_not_shared``)."""
+def open_stores(settings: Settings) -> SharedStores:
+    """The stores that the functions share: a DynamoDB table, or SQLite on one machine. On AWS each function has a disk
+    of its own, so a file there would be shared by nobody: `ConfigurationError` (``store_not_shared``)."""
+    if settings.functions.table:
+        return open_table(settings.functions.table, region=settings.agent.region)
     if settings.environment == "production":
         raise ConfigurationError(
             "Functions need a store that they share; SQLite is a file of one machine.", code="store_not_shared"

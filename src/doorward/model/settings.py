@@ -266,6 +266,10 @@ class FunctionsSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     """The services as functions of AWS Lambda, as `doorward deploy aws` makes them."""
 
     turns: Annotated[str, note("Name or ARN of the function that runs turns.")] = ""
+    table: Annotated[
+        str,
+        note("DynamoDB table that the functions share, in agent.region; empty: SQLite in `data`, on one machine only."),
+    ] = ""
     url: Annotated[str, note("URL of the Lambda API; empty: AWS's own in agent.region.")] = ""
     answer_within: Annotated[
         float,

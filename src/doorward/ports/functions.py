@@ -2,6 +2,14 @@
 
 from typing import Protocol
 
+from doorward.ports.conversations import (
+    BudgetStore,
+    ConversationStore,
+    ForgottenStore,
+    KeyedTurnStore,
+    UsageStore,
+)
+
 
 class Marks(Protocol):
     """Names that are taken for a time, by one at a time, for all processes of a house. Fails closed: a store that
@@ -17,6 +25,32 @@ class Marks(Protocol):
 
     async def give(self, name: str) -> None:
         """Give it back. Nothing happens when nobody has it."""
+        ...
+
+
+class SharedStores(Protocol):
+    """The stores that the functions of a house share, of one engine."""
+
+    @property
+    def conversations(self) -> ConversationStore: ...
+
+    @property
+    def forgotten(self) -> ForgottenStore: ...
+
+    @property
+    def turns(self) -> KeyedTurnStore: ...
+
+    @property
+    def usage(self) -> UsageStore: ...
+
+    @property
+    def budgets(self) -> BudgetStore: ...
+
+    @property
+    def marks(self) -> Marks: ...
+
+    def close(self) -> None:
+        """Blocks until everything that was queued is durable."""
         ...
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.stores.sqlite.words import indexed, matches, words_of
+from doorward.stores.sqlite.search_words import indexed, matches, words_of
 
 
 @pytest.mark.parametrize(

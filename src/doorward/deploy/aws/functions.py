@@ -103,19 +103,23 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             memory=512,
             timeout=60,
             statements=[*_table(), start, never],
-            environment={**_agent_address(), "DOORWARD_FUNCTIONS_TURNS": ref("TurnsFunction")},
+            environment={**_shared(), **_agent_address(), "DOORWARD_FUNCTIONS_TURNS": ref("TurnsFunction")},
         ),
         "Turns": Function(
             module="turns",
             memory=512,
             timeout=min(plan.turn_seconds, LONGEST_TURN) + 60,
             statements=[*_table(), _invoke()],
-            environment=_agent_address(),
+            environment={**_shared(), **_agent_address()},
             served=False,
         ),
         # INVARIANT: history cannot reach an agent or a model, whatever else is allowed to this role later.
         "Conversations": Function(
-            module="conversations", memory=512, timeout=30, statements=[*_table(), deny("NoAgent", _NO_AGENT, ["*"])]
+            module="conversations",
+            memory=512,
+            timeout=30,
+            statements=[*_table(), deny("NoAgent", _NO_AGENT, ["*"])],
+            environment=_shared(),
         ),
     }
 
@@ -126,6 +130,10 @@ def _table() -> list[Node]:
         allow("OneTable", actions, [att("Table", "Arn"), sub("${Table.Arn}/index/*")]),
         either("HasOwnKey", allow("OwnKey", ["kms:Decrypt", "kms:GenerateDataKey"], [ref("OwnKeyArn")]), NOTHING),
     ]
+
+
+def _shared() -> Map:
+    return {"DOORWARD_FUNCTIONS_TABLE": ref("Table"), "DOORWARD_AGENT_REGION": ref("AWS::Region")}
 
 
 def _agent_address() -> Map:

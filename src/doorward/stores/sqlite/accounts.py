@@ -8,7 +8,7 @@ import msgspec
 from doorward.errors import Conflict
 from doorward.model.chat import Page
 from doorward.model.sign_in import Account
-from doorward.stores.sqlite.cursors import Cursors, Place
+from doorward.stores.cursors import Cursors, Place
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.grants import revoke_all_of
 from doorward.stores.sqlite.writer import Transaction

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from doorward.errors import Conflict
 from doorward.model.chat import Conversation, Message, MessageStatus, Page
 from doorward.model.principals import User
-from doorward.stores.sqlite.cursors import Cursors, Place
+from doorward.stores.cursors import Cursors, Place
+from doorward.stores.event_batch import LAST_EVENT
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.forgotten import remember_to_forget
-from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, MESSAGE_BITS, event_key, message_key
-from doorward.stores.sqlite.words import indexed, matches
+from doorward.stores.sqlite.keys import LAST_POSITION, MESSAGE_BITS, event_key, message_key
+from doorward.stores.sqlite.search_words import indexed, matches
 from doorward.stores.sqlite.writer import Transaction
 
 _COLUMNS = "session_id, owner, name, renamed, created_at, updated_at, message_count, id"

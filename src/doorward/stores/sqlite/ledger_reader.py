@@ -15,7 +15,7 @@ import msgspec
 from doorward.errors import StoreUnavailable
 from doorward.ledger.chain import GENESIS, Link, verify_chain
 from doorward.model.console import ChainPlace, ChainStep, KnownTurn, LedgerFilter, LedgerPage
-from doorward.stores.sqlite.cursors import Cursors, Place
+from doorward.stores.cursors import Cursors, Place
 from doorward.stores.sqlite.database import Row
 from doorward.stores.sqlite.ledger import as_bytes
 from doorward.stores.sqlite.ledger_scan import Scan, merged, scan

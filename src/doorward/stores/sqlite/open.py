@@ -15,7 +15,7 @@ from doorward.stores.sqlite.browser_sessions import SqliteBrowserSessions
 from doorward.stores.sqlite.budgets import SqliteBudgets
 from doorward.stores.sqlite.checkpoints import SqliteCheckpoints
 from doorward.stores.sqlite.conversations import SqliteConversations
-from doorward.stores.sqlite.cursors import load_cursors
+from doorward.stores.sqlite.cursor_key import load_cursors
 from doorward.stores.sqlite.database import SqliteDatabase, Tuning
 from doorward.stores.sqlite.forgotten import SqliteForgotten
 from doorward.stores.sqlite.grants import SqliteGrants

@@ -7,17 +7,16 @@ Refuses a second running turn in a conversation, and events that leave a gap.
 import sqlite3
 from collections.abc import Sequence
 
-import msgspec
-
 from doorward.errors import Conflict, InvalidInput, NotFound
 from doorward.model.chat import Idempotency, NewTurn, OpenTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.stores.event_batch import LAST_EVENT, packed, unpacked
 from doorward.stores.sqlite.budgets import check_budget, set_aside, settle
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.forgotten import refuse_forgotten
 from doorward.stores.sqlite.idempotency import Query, keep_key, turn_of_key
-from doorward.stores.sqlite.keys import LAST_EVENT, LAST_POSITION, event_key, message_key
+from doorward.stores.sqlite.keys import LAST_POSITION, event_key, message_key
+from doorward.stores.sqlite.search_words import indexed
 from doorward.stores.sqlite.usage import add_usage
-from doorward.stores.sqlite.words import indexed
 from doorward.stores.sqlite.writer import Transaction
 
 # Plain statements: RETURNING, upsert and INSERT ... SELECT build temporary tables, three times the cost.
@@ -53,9 +52,6 @@ ORDER BY turns.number"""
 _END = """UPDATE turns SET status = ?, finished_at = ?, error_code = ?, model = ?, input_tokens = ?, output_tokens = ?
 WHERE number = ?"""
 
-_pack = msgspec.msgpack.encode
-_unpack = msgspec.msgpack.Decoder(list[bytes]).decode
-
 
 class SqliteTurns:
     """`KeyedTurnStore` on SQLite."""
@@ -65,18 +61,18 @@ class SqliteTurns:
 
     async def begin(self, turn: NewTurn) -> Turn:
         words = indexed(turn.owner, turn.message)
-        first_event = _pack([turn.first_event])
+        first_event = packed([TurnEvent(1, turn.first_event)])
         return await self._database.submit(lambda transaction: _begin(transaction, turn, words, first_event))
 
     async def append_events(self, turn_id: str, events: Sequence[TurnEvent]) -> None:
         if not events:
             return
-        packed = _packed(events)
-        await self._database.submit(lambda transaction: _append(transaction, turn_id, events, packed))
+        data = packed(events)
+        await self._database.submit(lambda transaction: _append(transaction, turn_id, events, data))
 
     async def finish(self, result: TurnResult) -> None:
-        packed = _packed(result.events)
-        await self._database.submit(lambda transaction: _finish(transaction, result, packed))
+        data = packed(result.events)
+        await self._database.submit(lambda transaction: _finish(transaction, result, data))
 
     async def get(self, owner: str, turn_id: str) -> Turn | None:
         rows = self._database.read(_GET, (turn_id, owner))
@@ -95,21 +91,11 @@ class SqliteTurns:
             _EVENTS, (event_key(number, 1), event_key(number, after + 1), event_key(number, last))
         )
         return [
-            TurnEvent(sequence, data)
-            for key, packed in rows
-            for sequence, data in enumerate(_unpack(packed), key & LAST_EVENT)
-            if after < sequence <= last
+            event for key, data in rows for event in unpacked(key & LAST_EVENT, data) if after < event.sequence <= last
         ]
 
     async def open_turns(self) -> list[OpenTurn]:
         return [_open_turn(row) for row in self._database.read(_OPEN, (LAST_POSITION + 1, LAST_EVENT + 1, LAST_EVENT))]
-
-
-def _packed(events: Sequence[TurnEvent]) -> bytes:
-    """Events of one append as bytes. Raises `InvalidInput` when they are not numbered one after the other."""
-    if any(event.sequence != sequence for sequence, event in enumerate(events, events[0].sequence if events else 1)):
-        raise InvalidInput("Events are numbered without gaps.", code="event_out_of_order")
-    return _pack([event.data for event in events])
 
 
 def _turn(row: Row) -> Turn:
@@ -204,27 +190,27 @@ def _insert(transaction: Transaction, turn: NewTurn, words: str, first_event: by
     )
 
 
-def _append(transaction: Transaction, turn_id: str, events: Sequence[TurnEvent], packed: bytes) -> None:
+def _append(transaction: Transaction, turn_id: str, events: Sequence[TurnEvent], data: bytes) -> None:
     row = transaction.execute("SELECT number, status FROM turns WHERE id = ?", (turn_id,)).fetchone()
     if row is None:
         raise NotFound("There is no such turn.")
     number, status = row
     if status != TurnStatus.RUNNING:
         raise Conflict("This turn has ended.", code="turn_ended")
-    _insert_events(transaction, number, events, packed)
+    _insert_events(transaction, number, events, data)
 
 
-def _insert_events(transaction: Transaction, number: int, events: Sequence[TurnEvent], packed: bytes) -> None:
+def _insert_events(transaction: Transaction, number: int, events: Sequence[TurnEvent], data: bytes) -> None:
     first = events[0].sequence
     if not 1 <= first <= LAST_EVENT - len(events):
         raise InvalidInput("A turn has at most 16,777,215 events.", code="event_out_of_order")
     key, count = transaction.execute(_LAST_EVENTS, (event_key(number, 1), event_key(number, LAST_EVENT))).fetchone()
     if first != (key & LAST_EVENT) + count:
         raise Conflict("Events are numbered without gaps.", code="event_out_of_order")
-    transaction.execute(_INSERT_EVENTS, (event_key(number, first), len(events), packed))
+    transaction.execute(_INSERT_EVENTS, (event_key(number, first), len(events), data))
 
 
-def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None:
+def _finish(transaction: Transaction, result: TurnResult, data: bytes) -> None:
     execute = transaction.execute
     row = execute(_FIND, (result.turn_id,)).fetchone()
     if row is None:
@@ -233,7 +219,7 @@ def _finish(transaction: Transaction, result: TurnResult, packed: bytes) -> None
     if status != TurnStatus.RUNNING:
         return
     if result.events:
-        _insert_events(transaction, number, result.events, packed)
+        _insert_events(transaction, number, result.events, data)
     usage = result.usage
     execute(
         _END,

@@ -1,10 +1,10 @@
 """What a user spent, by UTC day. The usage service reads it through its port; `turns.py` adds to it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
-from doorward.errors import InvalidInput
 from doorward.model.budget import Amount
 from doorward.model.chat import DayUsage, Usage
+from doorward.stores.days import first_day
 from doorward.stores.sqlite.budgets import USED
 from doorward.stores.sqlite.database import SqliteDatabase
 from doorward.stores.sqlite.writer import Transaction
@@ -34,14 +34,10 @@ class SqliteUsage:
         return Amount(*rows[0]) if rows else Amount()
 
     async def by_day(self, owner: str, *, days: int, today: str) -> list[DayUsage]:
-        try:
-            first = (date.fromisoformat(today) - timedelta(days=days - 1)).isoformat()
-        except (ValueError, OverflowError) as error:
-            raise InvalidInput("A day is written YYYY-MM-DD.") from error
         rows = self._database.read(
             "SELECT day, turns, input_tokens, output_tokens FROM usage_days"
             " WHERE owner = ? AND day BETWEEN ? AND ? ORDER BY day DESC",
-            (owner, first, today),
+            (owner, first_day(days, today), today),
         )
         return [
             DayUsage(day=day, turns=turns, input_tokens=input_tokens, output_tokens=output_tokens)

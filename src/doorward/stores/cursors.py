@@ -1,4 +1,4 @@
-"""Opaque cursors that only this database could have made, each bound to its owner and its list.
+"""Opaque cursors that only this house could have made, each bound to its owner and its list.
 
 The store's pages call it. Refuses a cursor that was edited, made for another owner, another conversation or another
 search (AP-SES-03): `InvalidInput` with code ``invalid_cursor``.
@@ -7,12 +7,10 @@ search (AP-SES-03): `InvalidInput` with code ``invalid_cursor``.
 import base64
 import hashlib
 import hmac
-import secrets
 
 import msgspec
 
 from doorward.errors import InvalidInput
-from doorward.stores.sqlite.database import SqliteDatabase
 
 _MAC_BYTES = 16
 _LONGEST = 256
@@ -56,15 +54,6 @@ class Cursors:
         # Length-prefixed parts: no two scopes can be spelled the same.
         message = msgspec.msgpack.encode(scope) + body
         return hmac.digest(self._key, message, hashlib.sha256)[:_MAC_BYTES]
-
-
-def load_cursors(database: SqliteDatabase) -> Cursors:
-    """The cursors of this database, with the key that it makes the first time."""
-    database.write_at_start(
-        "INSERT OR IGNORE INTO database_keys (name, value) VALUES ('cursors', ?)", (secrets.token_bytes(32),)
-    )
-    ((key,),) = database.read("SELECT value FROM database_keys WHERE name = 'cursors'")
-    return Cursors(bytes(key))
 
 
 def _foreign() -> InvalidInput:

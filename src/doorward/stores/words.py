@@ -1,7 +1,7 @@
-"""How text becomes the words of the search index, and a query its words. Pure.
+"""How text becomes the words of a search, and a query its words. Pure, the same in every engine.
 
-`conversations.py` and `turns.py` call it. The same text must give the same words for ever (removal from the index needs
-them), so a change here needs a migration that rebuilds the index.
+The same text must give the same words for ever (removal from SQLite's index needs them), so a change here needs a
+migration that rebuilds the index.
 """
 
 import re
@@ -27,17 +27,9 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(word[:WORD_LENGTH] for word in found))
 
 
-def indexed(owner: str, text: str) -> str:
-    """What is put into the index: every word with the owner's key in front.
-
-    INVARIANT: a query of one owner can only meet words that begin with that owner's key.
-    """
-    return " ".join([owner + word for word in words_of(text)])
-
-
-def matches(owner: str, query: str) -> list[str]:
-    """One FTS5 expression for each word of the query (at most 12), as a prefix. Empty when it holds no word."""
-    return [f'"{owner}{word}"*' for word in words_of(query)[:QUERY_WORDS]]
+def asked(query: str) -> list[str]:
+    """The words of a query, at most 12, each of which may be the beginning of one."""
+    return words_of(query)[:QUERY_WORDS]
 
 
 def _in_word(character: str) -> bool:

@@ -1,0 +1,27 @@
+"""Names that are taken for a time."""
+
+from doorward.ports.clock import Clock
+from doorward.stores.dynamodb import layout
+from doorward.stores.dynamodb.table import Table
+from doorward.stores.dynamodb.writes import delete, put
+
+_FREE = "attribute_not_exists(#pk) OR #until <= :now"
+
+
+class DynamoMarks:
+    """`ports.functions.Marks` on DynamoDB."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    async def take(self, name: str, *, until: float) -> bool:
+        item = {"until": until, layout.TIME_TO_LIVE: int(until) + 1}
+        return await self._table.put_alone(put(layout.mark(name), item, _FREE, now=self._clock()))
+
+    async def taken(self, name: str) -> bool:
+        item = await self._table.get(layout.mark(name))
+        return item is not None and float(item["until"]) > self._clock()
+
+    async def give(self, name: str) -> None:
+        await self._table.write(delete(layout.mark(name)))

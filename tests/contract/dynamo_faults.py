@@ -1,0 +1,89 @@
+"""A place between the store and DynamoDB: it counts what goes by, and answers in DynamoDB's place when told to."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+# Told the operation and its body; what it gives is the answer: status and body. None: DynamoDB answers itself.
+Answer = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]] | None]
+
+
+class Between:
+    """What went by: calls by operation, items that were given back."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda _operation, _body: None
+        self.calls: Counter[str] = Counter()
+        self.items = 0
+
+    def forget(self) -> None:
+        self.calls.clear()
+        self.items = 0
+
+
+@contextmanager
+def between(upstream: str) -> Iterator[tuple[str, Between]]:
+    """The address of one in front of `upstream`."""
+    place = Between()
+    target = urlsplit(upstream)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            operation = self.headers["x-amz-target"].partition(".")[2]
+            body = self.rfile.read(int(self.headers["content-length"]))
+            place.calls[operation] += 1
+            own = place.answer(operation, json.loads(body))
+            if own is None:
+                upstream = http.client.HTTPConnection(str(target.hostname), target.port, timeout=30)
+                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                upstream.request("POST", self.path, body, headers)
+                answer = upstream.getresponse()
+                status, data = answer.status, answer.read()
+                upstream.close()
+                place.items += len(json.loads(data).get("Items", ()))
+            else:
+                status, data = own[0], json.dumps(own[1]).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/x-amz-json-1.0")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", place
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def refusal(code: str, **more: Any) -> tuple[int, dict[str, Any]]:
+    """An error as DynamoDB writes it."""
+    return 400, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "as asked", **more}
+
+
+def times(count: int, operation: str, answer: tuple[int, dict[str, Any]]) -> Answer:
+    """This answer the first times that the operation is asked for."""
+    left = [count]
+
+    def answered(asked: str, _: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        if asked != operation or not left[0]:
+            return None
+        left[0] -= 1
+        return answer
+
+    return answered
