@@ -7,7 +7,7 @@ import pytest
 from tests.contract.building import MovableClock
 from tests.contract.dynamo import fresh_table, moto
 
-from doorward.ports.functions import SharedStores
+from doorward.ports.functions import OpenedStores
 from doorward.stores.dynamodb.open import open_table
 from doorward.stores.sqlite.open import GatewayStores, RuntimeStores, open_gateway, open_runtime
 
@@ -15,7 +15,7 @@ GATEWAY_ENGINES: dict[str, Callable[[Path, MovableClock], GatewayStores]] = {
     "sqlite": lambda folder, clock: open_gateway(folder / "gateway.db", clock=clock),
 }
 # What functions share; the rest of a gateway (sign-in, ledger, metrics) is AWS's own there.
-SHARED_ENGINES: dict[str, Callable[[Path, MovableClock], SharedStores]] = {
+SHARED_ENGINES: dict[str, Callable[[Path, MovableClock], OpenedStores]] = {
     **GATEWAY_ENGINES,
     "dynamodb": lambda _, clock: open_table(fresh_table(), region="us-east-1", clock=clock),
 }
@@ -37,7 +37,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock)
 
 
 @pytest.fixture(params=sorted(SHARED_ENGINES))
-def shared(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[SharedStores]:
+def shared(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[OpenedStores]:
     if request.param == "dynamodb":
         request.getfixturevalue("dynamo_server")
     stores = SHARED_ENGINES[request.param](tmp_path, clock)

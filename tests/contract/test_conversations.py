@@ -4,12 +4,12 @@ import pytest
 from tests.contract.building import ANNA, BORIS, new_turn, result_of, whole_turn
 
 from doorward.errors import Conflict, InvalidInput
-from doorward.ports.functions import SharedStores
+from doorward.ports.functions import OpenedStores
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_page_is_newest_first_and_its_cursor_leads_on_without_overlap(shared: SharedStores) -> None:
+async def test_a_page_is_newest_first_and_its_cursor_leads_on_without_overlap(shared: OpenedStores) -> None:
     for number in range(7):
         await whole_turn(shared.turns, f"s{number}", at=1000.0 + number)
 
@@ -22,7 +22,7 @@ async def test_a_page_is_newest_first_and_its_cursor_leads_on_without_overlap(sh
     assert third.next_cursor is None
 
 
-async def test_an_exactly_full_last_page_has_no_next_cursor(shared: SharedStores) -> None:
+async def test_an_exactly_full_last_page_has_no_next_cursor(shared: OpenedStores) -> None:
     for number in range(4):
         await whole_turn(shared.turns, f"s{number}")
 
@@ -32,7 +32,7 @@ async def test_an_exactly_full_last_page_has_no_next_cursor(shared: SharedStores
     assert (len(second.items), second.next_cursor) == (2, None)
 
 
-async def test_conversations_of_the_same_instant_are_each_listed_once(shared: SharedStores) -> None:
+async def test_conversations_of_the_same_instant_are_each_listed_once(shared: OpenedStores) -> None:
     for number in range(9):
         await whole_turn(shared.turns, f"s{number}", at=1000.0)
 
@@ -48,7 +48,7 @@ async def test_conversations_of_the_same_instant_are_each_listed_once(shared: Sh
     assert sorted(seen) == [f"s{number}" for number in range(9)]
 
 
-async def test_conversations_that_begin_while_one_pages_do_not_shift_the_pages(shared: SharedStores) -> None:
+async def test_conversations_that_begin_while_one_pages_do_not_shift_the_pages(shared: OpenedStores) -> None:
     for number in range(4):
         await whole_turn(shared.turns, f"s{number}", at=1000.0 + number)
     first = await shared.conversations.page(ANNA, limit=2, cursor=None)
@@ -59,7 +59,7 @@ async def test_conversations_that_begin_while_one_pages_do_not_shift_the_pages(s
     assert [item.session_id for item in second.items] == ["s1", "s0"]
 
 
-async def test_a_turn_moves_its_conversation_to_the_top(shared: SharedStores) -> None:
+async def test_a_turn_moves_its_conversation_to_the_top(shared: OpenedStores) -> None:
     await whole_turn(shared.turns, "old", at=1000.0)
     await whole_turn(shared.turns, "newer", at=1001.0)
 
@@ -72,7 +72,7 @@ async def test_a_turn_moves_its_conversation_to_the_top(shared: SharedStores) ->
     ]
 
 
-async def test_another_owner_sees_nothing_of_it(shared: SharedStores) -> None:
+async def test_another_owner_sees_nothing_of_it(shared: OpenedStores) -> None:
     """AP-SES-01: every verb answers as if it did not exist, and changes nothing."""
     turn = await whole_turn(shared.turns, "secret")
     before = await shared.conversations.get(ANNA, "secret")
@@ -89,7 +89,7 @@ async def test_another_owner_sees_nothing_of_it(shared: SharedStores) -> None:
     assert await store.get(ANNA, "secret") == before
 
 
-async def test_the_same_session_id_of_two_owners_is_two_conversations(shared: SharedStores) -> None:
+async def test_the_same_session_id_of_two_owners_is_two_conversations(shared: OpenedStores) -> None:
     """AP-SES-02."""
     await whole_turn(shared.turns, "same", owner=ANNA, message="From Anna")
     await whole_turn(shared.turns, "same", owner=BORIS, message="From Boris")
@@ -100,7 +100,7 @@ async def test_the_same_session_id_of_two_owners_is_two_conversations(shared: Sh
     assert [message.content for message in page.items] == ["From Anna", "It is noon."]
 
 
-async def test_a_cursor_of_another_owner_or_list_is_refused(shared: SharedStores) -> None:
+async def test_a_cursor_of_another_owner_or_list_is_refused(shared: OpenedStores) -> None:
     """AP-SES-03."""
     for owner in (ANNA, BORIS):
         for number in range(3):
@@ -128,13 +128,13 @@ async def test_a_cursor_of_another_owner_or_list_is_refused(shared: SharedStores
 
 
 @pytest.mark.parametrize("forged", ["", "0", "AAAA", "=", "ö", "%00", "x" * 10_000, "\ud800"])
-async def test_a_made_up_cursor_is_refused(shared: SharedStores, forged: str) -> None:
+async def test_a_made_up_cursor_is_refused(shared: OpenedStores, forged: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await shared.conversations.page(ANNA, limit=1, cursor=forged)
     assert caught.value.code == "invalid_cursor"
 
 
-async def test_a_cursor_with_any_single_character_changed_is_refused(shared: SharedStores) -> None:
+async def test_a_cursor_with_any_single_character_changed_is_refused(shared: OpenedStores) -> None:
     """AP-SES-03."""
     for number in range(2):
         await whole_turn(shared.turns, f"s{number}")
@@ -150,7 +150,7 @@ async def test_a_cursor_with_any_single_character_changed_is_refused(shared: Sha
             await shared.conversations.page(ANNA, limit=1, cursor=edited)
 
 
-async def test_messages_page_forwards_and_back_over_the_same_pages(shared: SharedStores) -> None:
+async def test_messages_page_forwards_and_back_over_the_same_pages(shared: OpenedStores) -> None:
     for number in range(4):
         await whole_turn(shared.turns, message=f"q{number}", answer=f"a{number}")
     read = shared.conversations.messages
@@ -170,7 +170,7 @@ async def test_messages_page_forwards_and_back_over_the_same_pages(shared: Share
     assert (back.items, back.previous_cursor) == (first.items, None)
 
 
-async def test_newest_first_begins_at_the_end_but_stays_in_ascending_order(shared: SharedStores) -> None:
+async def test_newest_first_begins_at_the_end_but_stays_in_ascending_order(shared: OpenedStores) -> None:
     for number in range(3):
         await whole_turn(shared.turns, message=f"q{number}", answer=f"a{number}")
     read = shared.conversations.messages
@@ -185,7 +185,7 @@ async def test_newest_first_begins_at_the_end_but_stays_in_ascending_order(share
     assert (await read(ANNA, "first", limit=4, cursor=earlier.next_cursor)).items == last.items
 
 
-async def test_a_model_names_a_conversation_only_until_the_user_has(shared: SharedStores) -> None:
+async def test_a_model_names_a_conversation_only_until_the_user_has(shared: OpenedStores) -> None:
     await whole_turn(shared.turns)
     store = shared.conversations
 
@@ -199,7 +199,7 @@ async def test_a_model_names_a_conversation_only_until_the_user_has(shared: Shar
 
 
 async def test_deleting_removes_messages_turns_events_and_words_but_not_what_was_spent(
-    shared: SharedStores,
+    shared: OpenedStores,
 ) -> None:
     turn = await whole_turn(shared.turns, answer="Marzipan")
     await whole_turn(shared.turns, "other")
@@ -217,7 +217,7 @@ async def test_deleting_removes_messages_turns_events_and_words_but_not_what_was
     assert len((await shared.conversations.search(ANNA, "noon", limit=9, cursor=None)).items) == 1
 
 
-async def test_a_conversation_made_again_after_deletion_is_empty_of_the_old_one(shared: SharedStores) -> None:
+async def test_a_conversation_made_again_after_deletion_is_empty_of_the_old_one(shared: OpenedStores) -> None:
     await whole_turn(shared.turns, answer="Marzipan")
     await shared.conversations.delete(ANNA, "first")
 
@@ -228,7 +228,7 @@ async def test_a_conversation_made_again_after_deletion_is_empty_of_the_old_one(
     assert (await shared.conversations.search(ANNA, "marzipan", limit=9, cursor=None)).items == []
 
 
-async def test_a_conversation_with_a_running_turn_cannot_be_deleted(shared: SharedStores) -> None:
+async def test_a_conversation_with_a_running_turn_cannot_be_deleted(shared: OpenedStores) -> None:
     turn = new_turn()
     await shared.turns.begin(turn)
 
@@ -259,7 +259,7 @@ async def test_a_conversation_with_a_running_turn_cannot_be_deleted(shared: Shar
     ],
 )
 async def test_search_finds_every_word_as_a_prefix_in_names_and_messages(
-    shared: SharedStores, query: str, *, found: bool
+    shared: OpenedStores, query: str, *, found: bool
 ) -> None:
     await whole_turn(
         shared.turns,
@@ -272,7 +272,7 @@ async def test_search_finds_every_word_as_a_prefix_in_names_and_messages(
     assert bool(page.items) is found
 
 
-async def test_search_pages_newest_first_and_follows_a_rename(shared: SharedStores) -> None:
+async def test_search_pages_newest_first_and_follows_a_rename(shared: OpenedStores) -> None:
     for number in range(5):
         await whole_turn(shared.turns, f"s{number}", at=1000.0 + number)
     store = shared.conversations
@@ -287,7 +287,7 @@ async def test_search_pages_newest_first_and_follows_a_rename(shared: SharedStor
     assert (await store.search(ANNA, "holi", limit=9, cursor=None)).items == []
 
 
-async def test_search_sees_only_the_words_of_its_owner(shared: SharedStores) -> None:
+async def test_search_sees_only_the_words_of_its_owner(shared: OpenedStores) -> None:
     """AP-SES-03: also when a message spells another owner's key."""
     await whole_turn(shared.turns, owner=ANNA, message=f"{BORIS}noon {BORIS}", answer="x")
     await whole_turn(shared.turns, owner=BORIS, answer="y")

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from tests.contract.building import MovableClock
 
-from doorward.ports.functions import SharedStores
+from doorward.ports.functions import OpenedStores
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_of_many_who_take_a_name_at_once_one_has_it(shared: SharedStores, clock: MovableClock) -> None:
+async def test_of_many_who_take_a_name_at_once_one_has_it(shared: OpenedStores, clock: MovableClock) -> None:
     """AP-LIM-02."""
     answers = await asyncio.gather(*(shared.marks.take("place", until=clock.now + 60) for _ in range(20)))
     assert answers.count(True) == 1
@@ -18,7 +18,7 @@ async def test_of_many_who_take_a_name_at_once_one_has_it(shared: SharedStores, 
     assert not await shared.marks.taken("another")
 
 
-async def test_a_name_that_was_given_back_can_be_taken_again(shared: SharedStores, clock: MovableClock) -> None:
+async def test_a_name_that_was_given_back_can_be_taken_again(shared: OpenedStores, clock: MovableClock) -> None:
     assert await shared.marks.take("place", until=clock.now + 60)
     await shared.marks.give("place")
     assert not await shared.marks.taken("place")
@@ -26,7 +26,7 @@ async def test_a_name_that_was_given_back_can_be_taken_again(shared: SharedStore
     await shared.marks.give("nobody has this")
 
 
-async def test_a_name_is_free_when_its_time_is_over(shared: SharedStores, clock: MovableClock) -> None:
+async def test_a_name_is_free_when_its_time_is_over(shared: OpenedStores, clock: MovableClock) -> None:
     until = clock.now + 60
     assert await shared.marks.take("place", until=until)
     clock.now = until - 0.1

@@ -8,12 +8,12 @@ from tests.contract.building import ANNA, BORIS, events, new_turn, result_of
 
 from doorward.errors import Conflict, DoorwardError, KeyReused, NotFound
 from doorward.model.chat import Idempotency, MessageStatus, OpenTurn, Turn, TurnStatus, Usage
-from doorward.ports.functions import SharedStores
+from doorward.ports.functions import OpenedStores
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_beginning_stores_the_message_the_turn_and_its_first_event_at_once(shared: SharedStores) -> None:
+async def test_beginning_stores_the_message_the_turn_and_its_first_event_at_once(shared: OpenedStores) -> None:
     turn = new_turn()
 
     begun = await shared.turns.begin(turn)
@@ -33,7 +33,7 @@ async def test_beginning_stores_the_message_the_turn_and_its_first_event_at_once
     assert (conversation.name, conversation.renamed, conversation.message_count) == ("The time", False, 1)
 
 
-async def test_of_many_turns_begun_at_once_in_one_conversation_one_wins(shared: SharedStores) -> None:
+async def test_of_many_turns_begun_at_once_in_one_conversation_one_wins(shared: OpenedStores) -> None:
     results = await asyncio.gather(*(shared.turns.begin(new_turn()) for _ in range(20)), return_exceptions=True)
 
     refused = [result for result in results if isinstance(result, Conflict)]
@@ -42,13 +42,13 @@ async def test_of_many_turns_begun_at_once_in_one_conversation_one_wins(shared: 
     assert len((await shared.conversations.messages(ANNA, "first", limit=99, cursor=None)).items) == 1
 
 
-async def test_turns_of_different_conversations_and_owners_run_side_by_side(shared: SharedStores) -> None:
+async def test_turns_of_different_conversations_and_owners_run_side_by_side(shared: OpenedStores) -> None:
     await shared.turns.begin(new_turn("one"))
     await shared.turns.begin(new_turn("two"))
     await shared.turns.begin(new_turn("one", owner=BORIS))
 
 
-async def test_a_turn_id_that_is_taken_is_refused_and_leaves_nothing(shared: SharedStores) -> None:
+async def test_a_turn_id_that_is_taken_is_refused_and_leaves_nothing(shared: OpenedStores) -> None:
     turn = new_turn("one")
     await shared.turns.begin(turn)
 
@@ -58,7 +58,7 @@ async def test_a_turn_id_that_is_taken_is_refused_and_leaves_nothing(shared: Sha
     assert await shared.conversations.get(ANNA, "two") is None
 
 
-async def test_finishing_stores_events_answer_outcome_and_usage_at_once(shared: SharedStores) -> None:
+async def test_finishing_stores_events_answer_outcome_and_usage_at_once(shared: OpenedStores) -> None:
     turn = new_turn()
     await shared.turns.begin(turn)
     usage = Usage(model="rehearsal", input_tokens=12, output_tokens=34)
@@ -81,7 +81,7 @@ async def test_finishing_stores_events_answer_outcome_and_usage_at_once(shared: 
     assert len(await shared.turns.events(turn.turn_id, after=0, limit=9)) == 2
 
 
-async def test_finishing_again_changes_nothing(shared: SharedStores) -> None:
+async def test_finishing_again_changes_nothing(shared: OpenedStores) -> None:
     turn = new_turn()
     await shared.turns.begin(turn)
     await shared.turns.finish(result_of(turn))
@@ -107,7 +107,7 @@ async def test_finishing_again_changes_nothing(shared: SharedStores) -> None:
     ],
 )
 async def test_an_answer_is_kept_when_it_has_content_or_failed(
-    shared: SharedStores, status: TurnStatus, content: str, *, stored: bool
+    shared: OpenedStores, status: TurnStatus, content: str, *, stored: bool
 ) -> None:
     turn = new_turn()
     await shared.turns.begin(turn)
@@ -122,7 +122,7 @@ async def test_an_answer_is_kept_when_it_has_content_or_failed(
     )
 
 
-async def test_after_a_turn_has_ended_the_next_one_may_begin(shared: SharedStores) -> None:
+async def test_after_a_turn_has_ended_the_next_one_may_begin(shared: OpenedStores) -> None:
     first = new_turn()
     await shared.turns.begin(first)
     await shared.turns.finish(result_of(first))
@@ -132,7 +132,7 @@ async def test_after_a_turn_has_ended_the_next_one_may_begin(shared: SharedStore
     assert second.status == TurnStatus.RUNNING
 
 
-async def test_events_are_read_in_order_from_any_number_in_any_amount(shared: SharedStores) -> None:
+async def test_events_are_read_in_order_from_any_number_in_any_amount(shared: OpenedStores) -> None:
     turn = new_turn(first_event=b"1")
     await shared.turns.begin(turn)
     await shared.turns.append_events(turn.turn_id, events(2, b"2", b"3", b"4"))
@@ -147,7 +147,7 @@ async def test_events_are_read_in_order_from_any_number_in_any_amount(shared: Sh
             assert found == list(log[after : after + limit]), (after, limit)
 
 
-async def test_events_of_neighbouring_turns_do_not_mix(shared: SharedStores) -> None:
+async def test_events_of_neighbouring_turns_do_not_mix(shared: OpenedStores) -> None:
     turns = [new_turn(f"s{number}", first_event=str(number).encode()) for number in range(3)]
     for turn in turns:
         await shared.turns.begin(turn)
@@ -164,7 +164,7 @@ async def test_events_of_neighbouring_turns_do_not_mix(shared: SharedStores) -> 
 
 
 @pytest.mark.parametrize("first", [1, 3])
-async def test_events_that_repeat_or_leave_a_gap_are_refused(shared: SharedStores, first: int) -> None:
+async def test_events_that_repeat_or_leave_a_gap_are_refused(shared: OpenedStores, first: int) -> None:
     turn = new_turn()
     await shared.turns.begin(turn)
 
@@ -175,7 +175,7 @@ async def test_events_that_repeat_or_leave_a_gap_are_refused(shared: SharedStore
     assert len(await shared.turns.events(turn.turn_id, after=0, limit=9)) == 1
 
 
-async def test_an_ended_turn_takes_no_more_events(shared: SharedStores) -> None:
+async def test_an_ended_turn_takes_no_more_events(shared: OpenedStores) -> None:
     turn = new_turn()
     await shared.turns.begin(turn)
     await shared.turns.finish(result_of(turn))
@@ -186,7 +186,7 @@ async def test_an_ended_turn_takes_no_more_events(shared: SharedStores) -> None:
     assert caught.value.code == "turn_ended"
 
 
-async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(shared: SharedStores) -> None:
+async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(shared: OpenedStores) -> None:
     """F-02"""
     begun = {"issuer": "https://issuer.test", "subject": "anna", "tenant": "acme", "answer_id": "answer"}
     first, second = new_turn("one", message="What?", **begun), new_turn("two", owner=BORIS)
@@ -221,7 +221,7 @@ async def test_a_turn_that_runs_can_be_gone_on_with_by_another_process(shared: S
 KEY = Idempotency(b"k" * 32, b"b" * 32, 1000.0 + 60)
 
 
-async def test_a_key_that_is_known_gives_its_turn_and_writes_nothing(shared: SharedStores) -> None:
+async def test_a_key_that_is_known_gives_its_turn_and_writes_nothing(shared: OpenedStores) -> None:
     first = await shared.turns.begin(new_turn("one", idempotency=KEY))
 
     again = await shared.turns.begin(new_turn("two", idempotency=KEY))
@@ -230,7 +230,7 @@ async def test_a_key_that_is_known_gives_its_turn_and_writes_nothing(shared: Sha
     assert await shared.conversations.get(ANNA, "two") is None
 
 
-async def test_of_many_equal_sends_begun_at_once_one_begins_and_all_get_it(shared: SharedStores) -> None:
+async def test_of_many_equal_sends_begun_at_once_one_begins_and_all_get_it(shared: OpenedStores) -> None:
     """F-17"""
     turns = await asyncio.gather(*(shared.turns.begin(new_turn(f"s{n}", idempotency=KEY)) for n in range(50)))
 
@@ -239,7 +239,7 @@ async def test_of_many_equal_sends_begun_at_once_one_begins_and_all_get_it(share
 
 
 async def test_a_known_key_with_another_body_is_refused_and_another_owner_has_keys_of_their_own(
-    shared: SharedStores,
+    shared: OpenedStores,
 ) -> None:
     """AP-LIM-06"""
     mine = await shared.turns.begin(new_turn("one", idempotency=KEY))
@@ -253,7 +253,7 @@ async def test_a_known_key_with_another_body_is_refused_and_another_owner_has_ke
     assert (await shared.turns.begin(new_turn("one", owner=BORIS, idempotency=KEY))).id != mine.id
 
 
-async def test_a_key_is_kept_to_its_time_and_as_long_as_its_turn_runs(shared: SharedStores) -> None:
+async def test_a_key_is_kept_to_its_time_and_as_long_as_its_turn_runs(shared: OpenedStores) -> None:
     turn = new_turn("one", idempotency=KEY)
     await shared.turns.begin(turn)
 
@@ -265,7 +265,7 @@ async def test_a_key_is_kept_to_its_time_and_as_long_as_its_turn_runs(shared: Sh
     assert second.id != turn.turn_id
 
 
-async def test_a_key_whose_conversation_was_deleted_begins_nothing_anew(shared: SharedStores) -> None:
+async def test_a_key_whose_conversation_was_deleted_begins_nothing_anew(shared: OpenedStores) -> None:
     turn = new_turn("one", idempotency=KEY)
     await shared.turns.begin(turn)
     await shared.turns.finish(result_of(turn))
@@ -276,7 +276,7 @@ async def test_a_key_whose_conversation_was_deleted_begins_nothing_anew(shared: 
             await ask
 
 
-async def test_a_turn_that_is_refused_keeps_no_key(shared: SharedStores) -> None:
+async def test_a_turn_that_is_refused_keeps_no_key(shared: OpenedStores) -> None:
     await shared.turns.begin(new_turn("one"))
 
     with pytest.raises(Conflict):

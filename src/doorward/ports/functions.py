@@ -29,7 +29,7 @@ class Marks(Protocol):
 
 
 class SharedStores(Protocol):
-    """The stores that the functions of a house share, of one engine."""
+    """The stores that the functions of a house share, of one engine. Each fails closed."""
 
     @property
     def conversations(self) -> ConversationStore: ...
@@ -48,6 +48,10 @@ class SharedStores(Protocol):
 
     @property
     def marks(self) -> Marks: ...
+
+
+class OpenedStores(SharedStores, Protocol):
+    """The same, by whoever opened them. Fails closed: what is asked after `close` is `StoreUnavailable`."""
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
