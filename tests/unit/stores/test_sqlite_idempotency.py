@@ -15,8 +15,9 @@ from tests.contract.building import ANNA, BORIS
 
 from doorward.errors import KeyReused
 from doorward.model.chat import Idempotency, MessageStatus, NewTurn, TurnResult, TurnStatus
+from doorward.stores.event_batch import packed
 from doorward.stores.sqlite.migrate import MIGRATIONS, migrate
-from doorward.stores.sqlite.turns import _begin, _begun_before, _finish, _packed
+from doorward.stores.sqlite.turns import _begin, _begun_before, _finish
 from doorward.stores.sqlite.writer import Transaction
 
 DAY = 86400.0
@@ -71,12 +72,12 @@ def done(world: World, move: tuple[str, int], table: sqlite3.Connection) -> Worl
             return begun(world, index, table)
         case "end":
             (turn, *_) = sorted(world.running)
-            _finish(Transaction(table), result(turn, world.now), _packed(()))
+            _finish(Transaction(table), result(turn, world.now), packed(()))
             return replace(world, running=world.running - {turn})
         case "crash":
             # The process dies with all that it had in memory; its clients ask again. Start-up ends what ran.
             for turn in sorted(world.running):
-                _finish(Transaction(table), result(turn, world.now), _packed(()))
+                _finish(Transaction(table), result(turn, world.now), packed(()))
             clients = tuple(replace(client, at="idle") for client in world.clients)
             return replace(world, clients=clients, running=frozenset())
     return replace(world, now=world.now + DAY)
@@ -222,7 +223,7 @@ def test_old_keys_go_a_few_at_a_time_and_those_of_running_turns_stay(tmp_path: P
     for number in range(20):
         begin(number, 0.0)
         if number:
-            _finish(Transaction(table), result(f"t{number}", 0.0), _packed(()))
+            _finish(Transaction(table), result(f"t{number}", 0.0), packed(()))
     left = []
     for number in range(20, 24):
         begin(number, 2 * DAY)
