@@ -1,13 +1,15 @@
 """DynamoDB for the suites: moto's server over HTTP, with the table that the templates of `doorward deploy aws` make."""
 
 import itertools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
 
 from doorward.deploy.aws.table import definition
 
@@ -16,19 +18,34 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
+def moto_server() -> Iterator[str]:
+    """moto over HTTP, one request after the other: its transactions copy what another thread would change meanwhile."""
+    application, one = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        with one:
+            return list(application(environ, start_response))
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+@contextmanager
 def moto() -> Iterator[str]:
-    """A server, which boto3 and botocore find by the environment."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as environment:
+    """The same, where boto3 and botocore find it by the environment."""
+    with moto_server() as url, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield url
-    server.stop()
 
 
 def client() -> Any:

@@ -16,9 +16,8 @@ from typing import Any
 import boto3
 import httpx2
 import pytest
-from moto.server import ThreadedMotoServer
 
-from tests.contract.dynamo import new_table
+from tests.contract.dynamo import moto_server, new_table
 from tests.journey.house import House, running_house
 from tests.journey.lambda_house import Cloud, processes
 
@@ -63,10 +62,7 @@ class LambdaHouse:
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
     folder = tmp_path_factory.mktemp("lambda")
-    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    moto.start()
-    url = "http://{}:{}".format(*moto.get_host_and_port())
-    try:
+    with moto_server() as url:
         pool = _pool(url)
         keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False).json()
         cloud = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys, limit=7.0)
@@ -83,8 +79,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
                     )
         finally:
             cloud.stop()
-    finally:
-        moto.stop()
 
 
 def _table(url: str) -> str:
