@@ -170,6 +170,24 @@ def test_what_was_deleted_stays_deleted_when_one_signs_out_at_once(browser: Brow
         assert client.get(f"/api/conversations/{session}").status_code == 404
 
 
+def test_what_one_tab_deleted_stays_deleted_when_another_signs_out(browser: Browser, page_home: PageHouse) -> None:
+    house = page_home.house
+    with opened(browser, house) as page, house.client(headers=house.bearer()) as client:
+        enter(page, house)
+        say(page, "Nor shall this be read")
+        session = page.url.rpartition("/")[2]
+        other = page.context.new_page()
+        other.goto("/")
+        expect(rows(other).filter(has_text="Nor shall this")).to_have_count(1)
+        page.bring_to_front()
+        choose(page, "Nor shall this", "Delete")
+        expect(rows(other).filter(has_text="Nor shall this")).to_have_count(0)
+        other.bring_to_front()
+        out(other)
+        expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+        assert client.get(f"/api/conversations/{session}").status_code == 404
+
+
 def test_deleting_happens_when_the_time_to_undo_is_over(browser: Browser, page_home: PageHouse) -> None:
     with opened(browser, page_home.house) as page:
         page.clock.install()

@@ -11,6 +11,7 @@ import { tell } from "./tabs";
 import { dismiss, toast } from "./toasts";
 
 const UNDO = 7000; // milliseconds
+const LATE = 3000; // milliseconds by which a tab behind another may be late with it
 const PAUSE = 180; // of typing, before a search
 const FAMILIAR = 10_000; // how long a list counts as fresh when the window is looked at again
 
@@ -25,6 +26,7 @@ let cursor: string | null = null;
 let asking: AbortController | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let readAt = 0;
+const goneElsewhere = new Map<string, number>(); // when it was heard
 const deleting = new Map<string, { timer: ReturnType<typeof setTimeout>; toast: number; name: string }>();
 
 export function find(words: string): void {
@@ -124,14 +126,22 @@ async function erase(session: string, name: string): Promise<void> {
   }
 }
 
-// Deletes now what could still be undone: after signing out nobody may.
+// Deletes now what could still be undone, here or in another tab: after signing out nobody may.
 export async function finishDeleting(): Promise<void> {
-  await Promise.all(
-    [...deleting].map(([session, { timer: pending, name }]) => {
-      clearTimeout(pending);
-      return erase(session, name);
-    }),
-  );
+  const mine = [...deleting].map(([session, { timer: pending, name }]) => {
+    clearTimeout(pending);
+    return erase(session, name);
+  });
+  const theirs = [...goneElsewhere].filter(([, at]) => Date.now() - at < UNDO + LATE);
+  const name = (session: string) => all.value.find((one) => one.session_id === session)?.conversation_name ?? session;
+  await Promise.all([...mine, ...theirs.map(([session]) => erase(session, name(session)))]);
+}
+
+// Another tab deletes a conversation, or wants it back.
+export function heardOf(session: string, isGone: boolean): void {
+  if (isGone) goneElsewhere.set(session, Date.now());
+  else goneElsewhere.delete(session);
+  hide(session, isGone);
 }
 
 // Hides a conversation, or shows it again. Another tab may have asked for it.

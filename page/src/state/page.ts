@@ -1,7 +1,7 @@
 // What belongs together: the address, the conversation on the screen, the list, and the other tabs.
 
 import { effect, signal, untracked } from "@preact/signals";
-import { finishDeleting, hide, refresh as refreshList, refreshIfOld } from "./list";
+import { finishDeleting, heardOf, hide, refresh as refreshList, refreshIfOld } from "./list";
 import { addressOf, go, place } from "./router";
 import { expired, hasHistory, lookAgain, me, phase, signOut } from "./session";
 import { listen, tell } from "./tabs";
@@ -35,8 +35,10 @@ export function open(): void {
       void refreshList();
       if (talk.value?.session.value === news.session) void talk.value.refresh();
     } else if (news.kind === "list") void refreshList();
-    else if (news.kind === "gone") leave(news.session);
-    else if (news.kind === "back") hide(news.session, false);
+    else if (news.kind === "gone") {
+      heardOf(news.session, true);
+      leave(news.session);
+    } else if (news.kind === "back") heardOf(news.session, false);
     else if (news.kind === "signed-out") location.assign("/");
   });
   document.addEventListener("visibilitychange", () => {
