@@ -404,18 +404,18 @@ def test_an_operator_ends_a_session_and_switches_the_agent_off_and_on(browser: B
             before = ends.count()
             ends.first.click()
             page.get_by_role("dialog").get_by_role("button", name="End", exact=True).click()
-            expect(page.get_by_text("The session of user-two is ended.")).to_be_visible()
+            expect(page.get_by_text("The session of user-two is ended.")).to_be_visible(timeout=WAIT)
             expect(ends).to_have_count(before - 1, timeout=WAIT)
             page.get_by_role("button", name="Stop the agent hello").click()
             page.get_by_role("dialog").get_by_role("button", name="Stop", exact=True).click()
             try:
-                expect(page.get_by_role("list").filter(has_text="hello")).to_contain_text("stopped")
+                expect(page.get_by_role("list").filter(has_text="hello")).to_contain_text("stopped", timeout=WAIT)
                 refused = client.post("/api/chat", json={"message": "hello"}, headers=bearer)
                 assert (refused.status_code, refused.json()["code"]) == (502, "agent_stopped")
             finally:
                 page.get_by_role("button", name="Let the agent hello run again").click()
                 page.get_by_role("dialog").get_by_role("button", name="Let it run", exact=True).click()
-            expect(page.get_by_role("list").filter(has_text="hello")).to_contain_text("may run")
+            expect(page.get_by_role("list").filter(has_text="hello")).to_contain_text("may run", timeout=WAIT)
         chat(client, "hello", bearer)
 
 

@@ -91,6 +91,7 @@ def test_earlier_messages_come_in_above_and_what_is_read_stays_in_its_place(
         assert before is not None
         assert after is not None
         assert abs(after["y"] - before["y"]) < 80  # the height of the button that is no longer needed
+        expect(page.locator(".messages-box")).to_be_focused()  # the button is gone, the keyboard is not lost
 
 
 def test_a_reload_in_mid_answer_goes_on_where_it_was(browser: Browser, page_home: PageHouse) -> None:
@@ -216,10 +217,12 @@ def test_two_tabs_stay_in_step(browser: Browser, page_home: PageHouse) -> None:
         page_home.open_gate("tabs")
         for tab in (here, there):
             expect(answers(tab).last).to_contain_text("After the gate.", timeout=WAIT)
+        here.bring_to_front()  # a tab behind another draws once a second
         choose(here, "tabs begin", "Rename")
         here.get_by_label("New name").fill("Both know it")
         here.get_by_role("button", name="Save").click()
         expect(there.locator("#title")).to_have_text("Both know it")
+        there.bring_to_front()
         choose(there, "Both know it", "Delete")
         expect(here.locator(".rows").get_by_text("Both know it")).to_have_count(0)
         there.get_by_role("button", name="Undo").click()

@@ -22,6 +22,10 @@ export function TalkView({ talk }: { talk: Talk }) {
     follows.value = true;
     box.current?.scrollTo({ top: box.current.scrollHeight });
   };
+  const readEarlier = async () => {
+    await talk.readEarlier();
+    box.current?.focus({ preventScroll: true }); // the button it was on has gone
+  };
   const scrolled = () => {
     const element = box.current;
     if (!element) return;
@@ -30,10 +34,10 @@ export function TalkView({ talk }: { talk: Talk }) {
   };
   return (
     <main class={messages.length || talk.reading.value !== "ready" ? "talk" : "talk fresh"}>
-      <div ref={box} class="messages-box" onScroll={scrolled}>
+      <div ref={box} class="messages-box" tabIndex={-1} onScroll={scrolled}>
         <Notes />
         {talk.earlier.value && (
-          <button type="button" class="plain earlier" onClick={() => void talk.readEarlier()}>
+          <button type="button" class="plain earlier" onClick={() => void readEarlier()}>
             {words.earlier}
           </button>
         )}
