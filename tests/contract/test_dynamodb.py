@@ -13,9 +13,11 @@ from tests.contract.dynamo import client, fresh_table
 from tests.contract.dynamo_faults import Between, between, refusal, times
 
 from doorward.errors import ConfigurationError, StoreUnavailable
+from doorward.http.limiter import RateLimiter
 from doorward.model.budget import EVERYBODY, Amount, Reservation, Share, Spent
 from doorward.model.principals import User
 from doorward.stores.dynamodb import layout
+from doorward.stores.dynamodb.limiter import DynamoLimiter
 from doorward.stores.dynamodb.open import DynamoStores, open_table
 
 pytestmark = pytest.mark.anyio
@@ -193,6 +195,32 @@ async def test_what_another_process_has_just_set_aside_is_not_lost(watched: Watc
     assert await watched.stores.budgets.settle_lost() == 0
     clock.now += 7201
     assert await watched.stores.budgets.settle_lost() == 1
+
+
+async def test_of_many_requests_at_once_at_two_functions_as_many_are_admitted_as_the_rate_allows(
+    watched: Watched,
+) -> None:
+    """AP-LIM-02"""
+    now = [1_700_000_000_000_000_000]
+    local = RateLimiter(5, 10.0)
+    rates = [DynamoLimiter(watched.stores.table, 5, 10.0, local, clock=lambda: now[0]) for _ in range(2)]
+    states = await asyncio.gather(*(rates[number % 2].take("anna") for number in range(30)))
+
+    admitted = [state for state in states if state.admitted]
+    assert sorted(state.remaining for state in admitted) == [0, 1, 2, 3, 4]
+    assert {round(state.retry_after, 6) for state in states if not state.admitted} == {2.0}
+    assert (await rates[0].take("boris")).admitted
+    now[0] += 1_999_999_999
+    assert not (await rates[1].take("anna")).admitted
+    now[0] += 1
+    assert (await rates[0].take("anna")).admitted
+    assert not (await rates[1].take("anna")).admitted
+
+
+async def test_a_rate_is_counted_alone_while_the_table_does_not_answer(watched: Watched) -> None:
+    rate = watched.stores.limiter(2, 10.0, RateLimiter(2, 10.0))
+    await asyncio.to_thread(watched.stores.close)
+    assert [(await rate.take("anna")).admitted for _ in range(3)] == [True, True, False]
 
 
 async def test_a_table_that_is_not_there_is_said_at_the_start(dynamo_server: str) -> None:

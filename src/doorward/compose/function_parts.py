@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from doorward.compose.house import PRICES, Places, clients_allowed
 from doorward.compose.settings import load, variable
 from doorward.errors import ConfigurationError, DoorwardError, Unauthenticated
 from doorward.front_door.behind_gateway import behind_api_gateway
-from doorward.front_door.check import Parts
-from doorward.front_door.door import FrontDoor
+from doorward.front_door.check import Limits, Parts
+from doorward.front_door.door import FrontDoor, local_limits
 from doorward.http.lambda_events import ApiFunction
 from doorward.http.lambda_runtime import Function, LambdaRuntime
 from doorward.http.routes import Route
@@ -21,7 +23,7 @@ from doorward.model.principals import User
 from doorward.model.settings import Settings
 from doorward.ports.functions import SharedStores
 from doorward.services.budget import Budget, budget_of, load_prices
-from doorward.stores.dynamodb.open import open_table
+from doorward.stores.dynamodb.open import DynamoStores, open_table
 from doorward.stores.sqlite.open import open_gateway
 from doorward.telemetry.logs import configure_logs
 
@@ -36,7 +38,23 @@ class FunctionHouse:
     @cached_property
     def stores(self) -> SharedStores:
         """The stores."""
-        return open_stores(self.settings)
+        return self._table or local_stores(self.settings)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The limits, of which the one on a user's requests is counted by all functions together where they share a
+        table; turns and streams at once are counted in the stores."""
+        front_door = self.settings.front_door
+        limits = local_limits(front_door)
+        if self._table is None:
+            return limits
+        shared = self._table.limiter(front_door.user_requests, front_door.user_window, limits.user)
+        return replace(limits, user=shared)
+
+    @cached_property
+    def _table(self) -> DynamoStores | None:
+        name = self.settings.functions.table
+        return open_table(name, region=self.settings.agent.region) if name else None
 
 
 Make = Callable[[FunctionHouse], Function]
@@ -73,11 +91,9 @@ def _own_file() -> Path | None:
     return file if file.is_file() else None
 
 
-def open_stores(settings: Settings) -> SharedStores:
-    """The stores that the functions share: a DynamoDB table, or SQLite on one machine. On AWS each function has a disk
-    of its own, so a file there would be shared by nobody: `ConfigurationError` (``store_not_shared``)."""
-    if settings.functions.table:
-        return open_table(settings.functions.table, region=settings.agent.region)
+def local_stores(settings: Settings) -> SharedStores:
+    """SQLite, which the functions of one machine share. On AWS each function has a disk of its own, so a file there
+    would be shared by nobody: `ConfigurationError` (``store_not_shared``)."""
     if settings.environment == "production":
         raise ConfigurationError(
             "Functions need a store that they share; SQLite is a file of one machine.", code="store_not_shared"
@@ -93,6 +109,7 @@ def api_function(house: FunctionHouse, routes: Sequence[Route]) -> Function:
         public_url=settings.gateway.public_url,
         verifier=_NoTokens(),
         ledger=LineLedger(_write_line),
+        limits=house.limits,
     )
     return ApiFunction(FrontDoor(routes, parts, behind_api_gateway(settings.sign_in, clients_allowed(settings))))
 

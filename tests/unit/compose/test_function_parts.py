@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from doorward.cli.main import root
-from doorward.compose.function_parts import FunctionHouse, open_stores
+from doorward.compose.function_parts import FunctionHouse
 from doorward.compose.lambda_chat import make
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
@@ -72,7 +72,7 @@ def test_a_file_is_no_store_of_functions(tmp_path: Path) -> None:
     """On AWS each environment has a disk of its own: what one stored, no other would find."""
     settings = load(environ={}, options={"environment": "production", "data": str(tmp_path)}).settings
     with pytest.raises(ConfigurationError) as caught:
-        open_stores(settings)
+        _ = FunctionHouse(settings).stores
     assert caught.value.code == "store_not_shared"
 
 

@@ -120,6 +120,11 @@ def mark(name: str) -> Key:
     return Key(f"K#{name}", "K")
 
 
+def rate(name: str) -> Key:
+    """How fast somebody asks."""
+    return Key(f"L#{name}", "L")
+
+
 FORGOTTEN = "FORGET"
 REMOVED = "REMOVE"
 CURSORS = Key("CURSORS", "KEY")

@@ -15,11 +15,13 @@ from msgspec import Struct
 
 from doorward.errors import ConfigurationError
 from doorward.ports.clock import Clock
+from doorward.ports.limits import Limiter
 from doorward.stores.cursors import Cursors
 from doorward.stores.dynamodb import layout
 from doorward.stores.dynamodb.budgets import DynamoBudgets
 from doorward.stores.dynamodb.conversations import DynamoConversations
 from doorward.stores.dynamodb.forgotten import DynamoForgotten
+from doorward.stores.dynamodb.limiter import DynamoLimiter
 from doorward.stores.dynamodb.marks import DynamoMarks
 from doorward.stores.dynamodb.table import THREADS, Table
 from doorward.stores.dynamodb.turns import DynamoTurns
@@ -42,6 +44,10 @@ class DynamoStores(Struct, frozen=True, kw_only=True):
     usage: DynamoUsage
     budgets: DynamoBudgets
     marks: DynamoMarks
+
+    def limiter(self, limit: int, window: float, local: Limiter) -> DynamoLimiter:
+        """A rate that all who have this table open count together."""
+        return DynamoLimiter(self.table, limit, window, local)
 
     def close(self) -> None:
         """Wait for what is under way, and refuse all that comes later."""

@@ -185,6 +185,11 @@ class Table:
             return False
         return True
 
+    async def update_alone(self, write: Write) -> Item:
+        """One update by itself, with the attributes as they are then. Raises `ConditionFailed`."""
+        answer = await self._call("update_item", **write["Update"], ReturnValues="ALL_NEW")
+        return read(answer["Attributes"])
+
     def _placed(self, writes: Sequence[Write]) -> list[Write]:
         return [{kind: {"TableName": self._name, **said}} for write in writes for kind, said in write.items()]
 
