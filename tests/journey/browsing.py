@@ -90,7 +90,11 @@ def fill_in(page: Page, house: House, user: int = 0) -> None:
 
 def sign_in_at_the_form(page: Page, house: House, user: int) -> None:
     """The form of the embedded sign-in, wherever it leads."""
-    account = house.ready["users"][user]
+    fill_in_as(page, house.ready["users"][user])
+
+
+def fill_in_as(page: Page, account: dict[str, str]) -> None:
+    """The form of the embedded sign-in, with `username` and `password`."""
     page.get_by_label("User name").fill(account["username"])
     page.get_by_label("Password").fill(account["password"])
     page.get_by_role("button", name="Sign in").click()

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journey.browsing import NARROW, WAIT, WIDE, enter, opened, picture, sign_in_at_the_form
+from tests.journey.browsing import NARROW, WAIT, WIDE, enter, fill_in_as, opened, picture, sign_in_at_the_form
 from tests.journey.house import House, running_house, sign_in
 from tests.journey.talking import chat, eventually, messages, streamed
 
@@ -338,6 +338,26 @@ def test_after_sign_in_an_operator_lands_at_the_search_that_was_asked_for(browse
         sign_in_at_the_form(page, house, OPERATOR)
         expect(page.get_by_label("User", exact=True)).to_have_value("änne@example.com")
         assert page.url.endswith(asked)
+
+
+def test_a_session_that_ends_in_the_console_is_said_and_a_role_that_is_gone_closes_it(
+    browser: Browser, house: House, operator: httpx2.Client
+) -> None:
+    """AP-SES-08: the API says to nobody, and to who is no operator any more, that there is nothing."""
+    added = operator.post("/users", json={"username": "wren", "roles": ["operator"]}).json()
+    wren = {"username": "wren", "password": added["password"]}
+    with opened(browser, house, "/console/users") as page:
+        page.get_by_role("button", name="Sign in").click()
+        fill_in_as(page, wren)
+        expect(page.get_by_role("row").filter(has_text="wren")).to_be_visible()
+        page.context.clear_cookies(name="doorward_session")
+        page.get_by_label("Search users").fill("wren")
+        page.get_by_role("button", name="Sign in again").click()
+        expect(page.get_by_role("row").filter(has_text="wren")).to_be_visible()  # the issuer still knows her
+        assert operator.put(f"/users/{added['user']['subject']}/roles", json={"roles": []}).status_code == 200
+        page.get_by_label("Search users").fill("robin")
+        page.get_by_role("button", name="Sign in again").click()
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
 
 
 def test_an_operator_adds_a_user_disables_them_and_makes_them_an_operator(browser: Browser, house: House) -> None:

@@ -23,11 +23,13 @@ export interface Options {
   keepalive?: boolean;
 }
 
+const OPERATORS = "/api/operator/";
+
 let csrf: string | null = null;
 let base = "";
 let bearer: () => string | null = () => null;
 let onUnauthenticated = (): void => {};
-let renewCsrf: () => Promise<void> = async () => {};
+let renewSession: () => Promise<void> = async () => {};
 
 // Whether a plain link reaches the API: it carries the session's cookie, but no token, and to no other origin.
 export function linkable(): boolean {
@@ -44,10 +46,10 @@ export function useApi(url: string, token: () => string | null): void {
   bearer = token;
 }
 
-// What is to happen when a session turns out to be over, and how to get the CSRF token of a newer one.
+// What is to happen when a session turns out to be over, and how to find out whose it is now, with its CSRF token.
 export function watchSession(ended: () => void, renew: () => Promise<void>): void {
   onUnauthenticated = ended;
-  renewCsrf = renew;
+  renewSession = renew;
 }
 
 export async function call(method: string, path: string, options: Options = {}): Promise<Response> {
@@ -55,9 +57,11 @@ export async function call(method: string, path: string, options: Options = {}):
     return await once(method, path, options);
   } catch (error) {
     if (error instanceof Refusal && error.status === 401) onUnauthenticated();
+    // The routes of operators do not exist for anybody else: it may no longer be one who asks, or nobody at all.
+    if (error instanceof Refusal && error.code === "not_found" && path.startsWith(OPERATORS)) await renewSession();
     // Somebody signed in again in another tab: the session is a new one.
     if (!(error instanceof Refusal && error.code === "csrf_token")) throw error;
-    await renewCsrf();
+    await renewSession();
     return once(method, path, options);
   }
 }
