@@ -432,7 +432,10 @@ async def test_the_ping_says_busy_while_something_runs_and_its_time_moves_only_t
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("import missing_package\n", r"agent\.py, line 1: ModuleNotFoundError: No module named 'missing_package'"),
+        (
+            "import missing_package\n",
+            r"agent\.py, line 1: ModuleNotFoundError: No module named 'missing_package'\. .*doorward\[langgraph\]",
+        ),
         ("x = 1\ndef agent(:\n", r"agent\.py, line 2: SyntaxError"),
         ("x = 1\n", r"agent\.py: NotAnAgent: There is no agent in it; looked for agent, graph, app, main, invoke"),
         ("def main(question):\n    return 1\n", r"agent\.py, line 1: UnknownParameter: main asks for question"),

@@ -29,6 +29,9 @@ from doorward.runtime.wire import WorkerConfig, WorkerReport
 
 log = structlog.get_logger()
 
+_MISSING = (
+    ". Install what the agent imports beside Doorward; pip install 'doorward[langgraph]' has LangGraph and LangChain."
+)
 START_SECONDS = 60.0
 STOP_SECONDS = 3.0
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ")
@@ -220,7 +223,8 @@ def _check_report(report: WorkerReport, plan: WorkerPlan) -> None:
             f"The worker process ended while it loaded {plan.file.path}; see its output in the log."
         )
     where = f"{report.file}, line {report.line}" if report.line else report.file
-    raise ConfigurationError(f"The agent cannot be loaded: {where}: {report.kind}: {report.message}")
+    way_out = _MISSING if report.kind == "ModuleNotFoundError" else ""
+    raise ConfigurationError(f"The agent cannot be loaded: {where}: {report.kind}: {report.message}{way_out}")
 
 
 def _check_ping(health: dict[str, object] | None, plan: WorkerPlan) -> None:
