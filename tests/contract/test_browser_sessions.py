@@ -1,6 +1,7 @@
 """The contract of `BrowserSessionStore`."""
 
 import pytest
+from tests.contract.building import MovableClock
 
 from doorward.model.secret import Secret
 from doorward.model.sign_in import BrowserSession
@@ -56,6 +57,15 @@ async def test_a_subject_is_the_pair_of_issuer_and_subject(gateway: GatewayStore
     assert await gateway.sessions.get("one") is None
     assert await gateway.sessions.get("two") is None
     assert await gateway.sessions.get("elsewhere") is not None
+
+
+async def test_when_every_session_of_a_subject_was_ended_is_known(gateway: GatewayStores, clock: MovableClock) -> None:
+    assert await gateway.signed_out.all_ended_at("anna") == 0
+    for _ in range(2):
+        clock.now += 5
+        await gateway.sessions.delete_subject("https://issuer", "anna")
+        assert await gateway.signed_out.all_ended_at("anna") == clock.now
+    assert await gateway.signed_out.all_ended_at("bob") == 0
 
 
 async def test_expired_sessions_go_at_their_second(gateway: GatewayStores) -> None:

@@ -77,6 +77,10 @@ class SignedOutStore(Protocol):
 
     async def holds(self, session_id: str) -> bool: ...
 
+    async def all_ended_at(self, subject: str) -> float:
+        """When `BrowserSessionStore.delete_subject` last ended every session of this user; 0 when it never did."""
+        ...
+
 
 class BrowserSessionStore(Protocol):
     """Signed-in browsers, by the SHA-256 of the cookie's value."""
@@ -88,7 +92,7 @@ class BrowserSessionStore(Protocol):
     async def delete(self, id_hash: str) -> None: ...
 
     async def delete_subject(self, issuer: str, subject: str) -> None:
-        """Sign out everywhere."""
+        """Sign out everywhere. The subject's sessions of the embedded sign-in end in the same transaction."""
         ...
 
     async def delete_expired(self, now: float) -> None: ...

@@ -101,7 +101,8 @@ class SessionsKept(Struct, frozen=True, kw_only=True):
 class ProviderSessions:
     """Single sign-on within this provider: a signed cookie, checked against the account each time.
 
-    INVARIANT: what was signed out stays signed out, also for a copy of the cookie and over a restart.
+    INVARIANT: what was signed out stays signed out, also for a copy of the cookie and over a restart; and who signs out
+    everywhere, or whose sessions an operator ends, is asked for the password in every browser.
     """
 
     NAME = "doorward-sign-in"
@@ -132,6 +133,8 @@ class ProviderSessions:
         """The session of this browser and its account, as long as both hold."""
         session = self._signed(request)
         if session is None or session.expires_at <= self._clock() or await self._signed_out.holds(session.id):
+            return None
+        if session.auth_time <= await self._signed_out.all_ended_at(session.subject):
             return None
         account = await self._accounts.enabled(session.subject)
         if account is None or not hmac.compare_digest(_fingerprint(account), session.password):

@@ -81,6 +81,10 @@ class MemoryGrants:
 class MemorySignedOut:
     def __init__(self) -> None:
         self.ids: set[str] = set()
+        self.all_ended: dict[str, float] = {}
+
+    async def all_ended_at(self, subject: str) -> float:
+        return self.all_ended.get(subject, 0.0)
 
     async def add(self, session_id: str, *, until: float) -> None:
         self.ids.add(session_id)

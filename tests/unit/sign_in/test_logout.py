@@ -1,6 +1,7 @@
 """Signing out."""
 
 import pytest
+from tests.unit.sign_in.stores import MemorySignedOut
 from tests.unit.sign_in.world import make_world
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +27,21 @@ async def test_signing_out_in_oidcs_way_also_with_an_old_id_token(method: str) -
     response = await browser.http.request(method, "/logout", **{"params" if method == "GET" else "data": params})
     assert response.headers["location"] == f"{BYE}?state=a%26b"
     assert (await browser.authorize()).status_code == 200
+
+
+async def test_when_every_session_was_ended_each_browser_is_asked_for_the_password_again() -> None:
+    """AP-OAU-05: also one that was taken away from its owner."""
+    world = await make_world()
+    browser, later = world.browser(), world.browser()
+    await browser.sign_in()
+    assert (await browser.authorize()).status_code == 303
+    signed_out = world.parts.signed_out
+    assert isinstance(signed_out, MemorySignedOut)
+    signed_out.all_ended[(await world.accounts.list())[0].subject] = world.now
+    assert (await browser.authorize()).status_code == 200
+    world.now += 1
+    await later.sign_in()
+    assert (await later.authorize()).status_code == 303
 
 
 async def test_without_a_place_to_go_a_page_says_that_one_is_signed_out() -> None:

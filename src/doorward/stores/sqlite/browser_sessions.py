@@ -9,6 +9,7 @@ import msgspec
 
 from doorward.model.secret import Secret
 from doorward.model.sign_in import BrowserSession
+from doorward.ports.clock import Clock
 from doorward.stores.sqlite.database import SqliteDatabase
 from doorward.stores.sqlite.writer import Transaction
 
@@ -23,8 +24,9 @@ _roles = msgspec.json.Decoder(list[str]).decode
 class SqliteBrowserSessions:
     """`BrowserSessionStore` on SQLite."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def save(self, session: BrowserSession) -> None:
         await self._write(
@@ -70,7 +72,13 @@ class SqliteBrowserSessions:
         await self._write("DELETE FROM browser_sessions WHERE id_hash = ?", id_hash)
 
     async def delete_subject(self, issuer: str, subject: str) -> None:
-        await self._write("DELETE FROM browser_sessions WHERE issuer = ? AND subject = ?", issuer, subject)
+        now = self._clock()
+
+        def delete(transaction: Transaction) -> None:
+            transaction.execute("DELETE FROM browser_sessions WHERE issuer = ? AND subject = ?", (issuer, subject))
+            transaction.execute("INSERT OR REPLACE INTO all_signed_out (subject, at) VALUES (?, ?)", (subject, now))
+
+        await self._database.submit(delete)
 
     async def delete_expired(self, now: float) -> None:
         await self._write("DELETE FROM browser_sessions WHERE expires_at <= ?", now)

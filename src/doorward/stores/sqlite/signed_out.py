@@ -28,3 +28,7 @@ class SqliteSignedOut:
 
     async def holds(self, session_id: str) -> bool:
         return bool(self._database.read("SELECT 1 FROM signed_out WHERE session_id = ?", (session_id,)))
+
+    async def all_ended_at(self, subject: str) -> float:
+        rows = self._database.read("SELECT at FROM all_signed_out WHERE subject = ?", (subject,))
+        return float(rows[0][0]) if rows else 0.0
