@@ -21,6 +21,11 @@ class Between:
         self.answer: Answer = lambda _operation, _body: None
         self.calls: Counter[str] = Counter()
         self.items = 0
+        self.lost = ""
+
+    def lose(self, operation: str) -> None:
+        """The next call of this operation is done, and its answer is lost."""
+        self.lost = operation
 
     def forget(self) -> None:
         self.calls.clear()
@@ -49,6 +54,10 @@ def between(upstream: str) -> Iterator[tuple[str, Between]]:
                 status, data = answer.status, answer.read()
                 upstream.close()
                 place.items += len(json.loads(data).get("Items", ()))
+                if place.lost == operation:
+                    place.lost = ""
+                    self.close_connection = True
+                    return
             else:
                 status, data = own[0], json.dumps(own[1]).encode()
             self.send_response(status)

@@ -112,6 +112,30 @@ async def test_a_batch_that_is_taken_in_part_is_sent_on_until_all_of_it_is(watch
     assert watched.kinds() == {"CURSORS", "U"}, "the days that were spent stay, and nothing else"
 
 
+async def test_a_write_whose_answer_was_lost_is_made_once_and_not_refused(watched: Watched) -> None:
+    """The client asks again by itself. moto does not know its token, so that the same write comes a second time."""
+    turns, budgets, place = watched.stores.turns, watched.stores.budgets, watched.place
+    shares = (Share(ANNA, Amount(10)), Share(EVERYBODY, Amount()))
+    reservation = Reservation(amount=Amount(10), day="1970-01-01", ends_at=86400.0, shares=shares)
+    turn = new_turn()
+    place.lose("TransactWriteItems")
+    await turns.begin(turn)
+    place.lose("TransactWriteItems")
+    await turns.append_events(turn.turn_id, events(2, b"{}", b"{}"))
+    place.lose("TransactWriteItems")
+    await turns.finish(result_of(turn))
+    place.lose("TransactWriteItems")
+    await budgets.reserve("one", reservation, at=1000.0)
+    place.lose("TransactWriteItems")
+    await budgets.settle("one", Spent(amount=Amount(3)))
+
+    assert place.calls["TransactWriteItems"] == 10
+    assert len(await turns.events(turn.turn_id, after=0, limit=9)) == 3
+    page = await watched.stores.conversations.messages(ANNA, "first", limit=9, cursor=None)
+    assert len(page.items) == 2
+    assert await budgets.used(ANNA, day="1970-01-01") == Amount(3)
+
+
 async def test_a_deletion_whose_process_died_is_gone_on_with_and_nothing_of_it_is_found_meanwhile(
     watched: Watched,
 ) -> None:

@@ -123,9 +123,11 @@ class DynamoBudgets:
     async def reserve(self, charge_id: str, reservation: Reservation, *, at: float) -> None:
         charge = put(layout.charge(charge_id), {**held(reservation), "at": at}, NEW)
         try:
-            await self._table.write(*set_aside(reservation), charge)
-        except ConditionFailed:
-            raise exhausted(reservation, at=at) from None
+            await self._table.write(charge, *set_aside(reservation))
+        except ConditionFailed as failure:
+            # It is there: a first try was written, and its answer was lost.
+            if 0 not in failure.failed:
+                raise exhausted(reservation, at=at) from None
 
     async def settle(self, charge_id: str, spent: Spent) -> None:
         for _ in range(ATTEMPTS):

@@ -30,7 +30,7 @@ from doorward.stores.dynamodb.values import read, written
 from doorward.stores.dynamodb.writes import NEW, put
 
 CONNECT_SECONDS = 2.0
-READ_SECONDS = 5.0
+READ_SECONDS = 10.0
 TRIES = 4
 
 

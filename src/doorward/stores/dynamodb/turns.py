@@ -69,8 +69,11 @@ class DynamoTurns:
         try:
             await self._table.write(grown, batch)
         except ConditionFailed:
-            await self._growing(turn_id, first)
-            raise contended() from None
+            # It did hold a moment ago: a first try was written and its answer was lost, or somebody else was faster.
+            item = await self._table.get(layout.turn(turn_id))
+            if item is None or item["last"] != last:
+                await self._growing(turn_id, first)
+                raise contended() from None
 
     async def finish(self, result: TurnResult) -> None:
         data = packed(result.events)
@@ -156,6 +159,8 @@ class DynamoTurns:
             if known is not None:
                 return known
         conversation = await found.conversation(self._table, turn.owner, turn.session_id)
+        if conversation is not None and conversation.running == turn.turn_id:
+            return _running(turn)  # a first try was written, and its answer was lost
         if conversation is not None and conversation.running:
             raise Conflict("A turn of this conversation is running.", code="turn_active")
         position = conversation.conversation.message_count + 1 if conversation else 1
@@ -174,9 +179,7 @@ class DynamoTurns:
         except ConditionFailed as failure:
             _refuse(turn, {named[place][0] for place in failure.failed})
             return None
-        return Turn(
-            id=turn.turn_id, session_id=turn.session_id, owner=turn.owner, status=TurnStatus.RUNNING, started_at=turn.at
-        )
+        return _running(turn)
 
     async def _writes(self, turn: NewTurn, beginning: _Beginning, stamp: int) -> list[tuple[str, Write]]:
         """All that begins a turn, each with the name of what it means when its condition does not hold."""
@@ -208,6 +211,12 @@ async def event_batch(table: Table, turn_id: str, events: Sequence[TurnEvent], d
     """The write of a batch, under the number of its last event."""
     key = Key(layout.events(turn_id), layout.last_event(events[-1].sequence))
     return await with_parts(table, key, {"first": events[0].sequence}, data)
+
+
+def _running(turn: NewTurn) -> Turn:
+    return Turn(
+        id=turn.turn_id, session_id=turn.session_id, owner=turn.owner, status=TurnStatus.RUNNING, started_at=turn.at
+    )
 
 
 def _refuse(turn: NewTurn, names: set[str]) -> None:
