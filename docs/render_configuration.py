@@ -12,7 +12,7 @@ HEAD = """# Configuration
 
 One file, `doorward.toml` (another with `--config`), and environment variables. The later wins: defaults, the file,
 variables, options of the command line. An unknown key is an error that names the nearest known one. Lists in variables
-are separated by commas; `clients` and `workloads` are lists of tables and stand in the file only.
+are separated by commas; `clients`, `workloads` and `memories` are lists of tables and stand in the file only.
 
 This page is written by `docs/render_configuration.py` from `doorward.model.settings`; a test holds it to the code.
 Times are in seconds, sizes in bytes.

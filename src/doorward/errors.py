@@ -8,6 +8,7 @@
     ├── Forbidden               403  known, but may not
     ├── NotFound                404  not there, or not yours: the same answer
     ├── Conflict                409  clashes with what is there (``turn_active``)
+    ├── QuotaExceeded           402  what may be kept is used up; waiting does not help
     ├── TooManyRequests         429  a limit was reached; says when to come back
     ├── AgentFailed             502  the agent was reached and failed
     ├── AgentUnreachable        502  the agent could not be reached
@@ -101,6 +102,13 @@ class TooManyRequests(DoorwardError):
     def __init__(self, message: str, *, retry_after: float, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
+
+
+class QuotaExceeded(DoorwardError):
+    """What may be kept is used up: something must be deleted first."""
+
+    code = "quota_exceeded"
+    status = 402
 
 
 class AgentFailed(DoorwardError):

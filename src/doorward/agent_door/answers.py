@@ -21,6 +21,9 @@ _TYPES = {
     500: "InternalServerException",
     503: "ServiceUnavailableException",
 }
+# Memory's data plane calls some by other names than Runtime's.
+_MEMORY_TYPES = {**_TYPES, 429: "ThrottledException", 500: "ServiceException", 503: "ServiceException"}
+_REASONS = {"invalid_json": "CannotParse", "token_reused": "IdempotentParameterMismatchException"}
 _ALWAYS: Headers = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -34,7 +37,11 @@ _CORS_EXPOSED = b"x-amzn-bedrock-agentcore-runtime-session-id, x-amzn-requestid,
 
 def refusal(visit: Visit, denied: Deny) -> Response:
     """The answer to a request that the door did not let in, or that failed before its first byte."""
-    kind = _TYPES.get(denied.status) or _TYPES[400 if denied.status < 500 else 500]
+    types = _TYPES if visit.memory is None else _MEMORY_TYPES
+    kind = types.get(denied.status) or types[400 if denied.status < 500 else 500]
+    body = {"message": denied.detail, "code": denied.code}
+    if visit.memory is not None and kind == "ValidationException":
+        body["reason"] = _REASONS.get(denied.code, "FieldValidationFailed")
     extra = [(name.lower().encode(), value.encode()) for name, value in denied.headers.items()]
     return Response(
         status=denied.status,
@@ -44,7 +51,7 @@ def refusal(visit: Visit, denied: Deny) -> Response:
             *extra,
             *common_headers(visit),
         ],
-        body=msgspec.json.encode({"message": denied.detail, "code": denied.code}),
+        body=msgspec.json.encode(body),
     )
 
 
@@ -62,10 +69,10 @@ def denial_of(error: DoorwardError) -> Deny:
     return Deny(code=error.code, detail=error.message, status=status, headers=headers)
 
 
-def json_answer(visit: Visit, value: object) -> Response:
-    """200 with `value`."""
+def json_answer(visit: Visit, value: object, *, status: int = 200) -> Response:
+    """`value` as JSON."""
     headers = [(b"content-type", b"application/json"), *common_headers(visit)]
-    return Response(headers=headers, body=msgspec.json.encode(value))
+    return Response(status=status, headers=headers, body=msgspec.json.encode(value))
 
 
 def preflight(visit: Visit) -> Response:

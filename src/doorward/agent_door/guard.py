@@ -28,6 +28,7 @@ from doorward.agent_door.checks.signed_head import SignedHead
 from doorward.agent_door.checks.user_token import UserToken
 from doorward.agent_door.entries import DOOR, entry_for
 from doorward.agent_door.hand_over import HandOver, send_whole
+from doorward.agent_door.memory.door import MemoryParts, memories_of
 from doorward.agent_door.visit import Check, Operation, Visit
 from doorward.errors import DoorwardError, StoreUnavailable
 from doorward.http.addresses import bucket
@@ -52,12 +53,13 @@ _STRANGERS_WINDOW = 60.0
 
 class Parts(Struct, frozen=True, kw_only=True):
     """What both kinds of agent door are made of. `agents` are the names that the runtime hosts. Without `operations`
-    nobody can operate it."""
+    nobody can operate it; without `memory` there is none to be read or written."""
 
     settings: AgentSettings
     agents: frozenset[str]
     runtime: Runtime
     operations: Operations | None = None
+    memory: MemoryParts | None = None
     ledger: Ledger
     turn_tokens: TurnTokens
     clock: Clock
@@ -118,7 +120,8 @@ def user_door(
 
 
 class AgentDoor:
-    """An ASGI app. `edge` runs for every request; `checks` for all but health checks and CORS preflights."""
+    """An ASGI app. `edge` runs for every request; `checks` for all but health checks, CORS preflights and the
+    operations of Memory, which have a list of their own."""
 
     def __init__(self, parts: Parts, *, edge: Sequence[Check], checks: Sequence[Check]) -> None:
         self._edge = edge
@@ -126,9 +129,14 @@ class AgentDoor:
         self._ledger = parts.ledger
         self._clock = parts.clock
         self._runtime = parts.runtime
+        settings = parts.settings
+        memory = parts.memory
+        memories = None if memory is None else memories_of(memory, settings, parts.ledger, parts.clock)
+        # INVARIANT: without memories this list is empty, so that nobody allows their operations.
+        self._memory_checks: Sequence[Check] = () if memories is None else memories.checks
         self._strangers = RateLimiter(_STRANGERS, _STRANGERS_WINDOW)
         self._hand_over = HandOver(
-            parts.runtime, parts.operations, max_response_bytes=parts.settings.max_response_bytes
+            parts.runtime, parts.operations, memories, max_response_bytes=settings.max_response_bytes
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +167,8 @@ class AgentDoor:
                 await send_whole(send, await self._unguarded(visit))
                 return
             if verdict is None:
-                verdict = await self._walk(self._checks, visit)
+                checks = self._checks if visit.memory is None else self._memory_checks
+                verdict = await self._walk(checks, visit)
             if isinstance(verdict, Allow):
                 count_verdict(DOOR, "allow", verdict.reason)
                 await self._hand_over.serve(visit, send)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from doorward.agent_door.answers import denial_of, json_answer, refusal, stream_headers
+from doorward.agent_door.memory.door import Memories
 from doorward.agent_door.operating import operate
 from doorward.agent_door.visit import FOR_OPERATORS, FORGET, KEEP, Operation, Visit
 from doorward.errors import AgentFailed, DoorwardError
@@ -32,9 +33,12 @@ class HandOver:
     """Serves what the checks have allowed. A client that goes away hangs up on the runtime, which ends the run unless
     it was asked to keep it."""
 
-    def __init__(self, runtime: Runtime, operations: Operations | None, *, max_response_bytes: int) -> None:
+    def __init__(
+        self, runtime: Runtime, operations: Operations | None, memories: Memories | None, *, max_response_bytes: int
+    ) -> None:
         self._runtime = runtime
         self._operations = operations
+        self._memories = memories
         self._max_response_bytes = max_response_bytes
 
     async def serve(self, visit: Visit, send: Send) -> None:
@@ -57,6 +61,9 @@ class HandOver:
         try:
             if visit.operation in FOR_OPERATORS and self._operations is not None:
                 await send_whole(send, json_answer(visit, await operate(self._operations, visit)))
+                return
+            if visit.memory is not None and self._memories is not None:
+                await send_whole(send, await self._memories.desk.answer(visit))
                 return
             if visit.operation is Operation.STOP:
                 await self._runtime.stop(visit.agent, _caller(visit), visit.session_id)

@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import Protocol
 
+from msgspec import Struct
+
 from doorward.http.request import Request
 from doorward.identity.sigv4 import Claim
 from doorward.model.principals import TurnIdentity, User, Workload
@@ -29,12 +31,29 @@ class Operation(Enum):
     END = "EndSession"
     STOP_AGENT = "StopAgent"
     ALLOW_AGENT = "AllowAgent"
+    CREATE_EVENT = "memory:CreateEvent"
+    GET_EVENT = "memory:GetEvent"
+    LIST_EVENTS = "memory:ListEvents"
+    DELETE_EVENT = "memory:DeleteEvent"
+    LIST_SESSIONS = "memory:ListSessions"
+    LIST_ACTORS = "memory:ListActors"
     PING = "Ping"
     PREFLIGHT = "Preflight"
 
 
 # Ours, for those who run the house; AgentCore has a control plane for them.
 FOR_OPERATORS = frozenset({Operation.STATE, Operation.END, Operation.STOP_AGENT, Operation.ALLOW_AGENT})
+# Memory's operations that need the grant to write.
+CHANGES_MEMORY = frozenset({Operation.CREATE_EVENT, Operation.DELETE_EVENT})
+
+
+class MemoryTarget(Struct, frozen=True):
+    """What a path of Memory's data plane names: the memory's id (empty: none of this house), and what of it."""
+
+    memory: str
+    actor: str
+    session: str
+    event: str
 
 
 class Visit:
@@ -45,6 +64,7 @@ class Visit:
         "arn",
         "body",
         "claim",
+        "memory",
         "operation",
         "origin",
         "principal",
@@ -62,6 +82,7 @@ class Visit:
         self.operation: Operation | None = None  # route
         self.arn = ""  # route; empty when it is not an agent of this house
         self.agent = ""  # route
+        self.memory: MemoryTarget | None = None  # route; only for Memory's operations
         self.claim: Claim | None = None  # signed_head
         self.body = b""  # body
         self.principal: Workload | User | None = None  # signature, user_token

@@ -7,6 +7,8 @@ import aiohttp
 
 from doorward.agent_door.checks.signature import WorkloadKey
 from doorward.agent_door.guard import AgentDoor, Parts, user_door, workload_door
+from doorward.agent_door.memory.door import MemoryParts
+from doorward.compose.erasing import ErasingRuntime
 from doorward.compose.house import CHAT_WORKLOAD, OPERATOR_WORKLOAD, PRICES, TITLES_AGENT, Places, deployment
 from doorward.compose.issuing import issuer_keys, user_tokens
 from doorward.compose.operator_port import operator_app
@@ -52,7 +54,8 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
     try:
         await stores.budgets.settle_lost()
         await host.start()
-        runtime = MeteredRuntime(host, meter, caps, max_answer_bytes=settings.agent.max_response_bytes)
+        metered = MeteredRuntime(host, meter, caps, max_answer_bytes=settings.agent.max_response_bytes)
+        runtime = ErasingRuntime(metered, stores.memory)
         door = _door(settings, stores, (runtime, host.operations), keys)
         served = (
             Served(traced("agent_door", door), listeners["agent_door"], _protocol(settings)),
@@ -89,6 +92,8 @@ def _door(
         agents=frozenset({settings.agent.name, TITLES_AGENT}),
         runtime=runtime,
         operations=operations,
+        # INVARIANT: in every pattern memories are for workloads with a grant, and none that is generated has one.
+        memory=MemoryParts(memories=settings.memories, store=stores.memory, keys=tuple(_configured(settings))),
         ledger=stores.ledger,
         turn_tokens=_turn_tokens(settings),
         clock=time.time,
@@ -139,6 +144,8 @@ def _configured(settings: Settings) -> Iterator[WorkloadKey]:
             may_invoke=frozenset(item.may_invoke),
             may_act_for_users=item.may_act_for_users,
             may_operate=item.may_operate,
+            may_read_memory=frozenset(item.may_read_memory),
+            may_write_memory=frozenset(item.may_write_memory),
         )
         yield WorkloadKey(workload, item.secret_access_key)
 

@@ -20,7 +20,7 @@ from doorward.model.settings import Settings
 
 PREFIX = "DOORWARD_"
 FILE_NAME = "doorward.toml"
-_LISTS_OF_TABLES = ("clients", "workloads")
+_LISTS_OF_TABLES = ("clients", "workloads", "memories")
 
 
 class Loaded(Struct, frozen=True):

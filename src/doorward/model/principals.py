@@ -37,7 +37,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     """One of our own services, known by the id of its access key (never by the secret).
 
     `may_invoke` holds the names of the agents it may run; `may_act_for_users` is the separate grant to name a user, and
-    `may_operate` the one to see and end sessions and to stop agents.
+    `may_operate` the one to see and end sessions and to stop agents. `may_read_memory` and `may_write_memory` hold the
+    ids of the memories whose events it may read, or make and delete.
     """
 
     key_id: str
@@ -45,6 +46,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     may_invoke: frozenset[str] = frozenset()
     may_act_for_users: bool = False
     may_operate: bool = False
+    may_read_memory: frozenset[str] = frozenset()
+    may_write_memory: frozenset[str] = frozenset()
 
 
 class TurnIdentity(Struct, frozen=True, kw_only=True):

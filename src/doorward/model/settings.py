@@ -135,6 +135,26 @@ class WorkloadSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields
     may_invoke: Annotated[tuple[str, ...], note("Names of the agents it may run, exactly.")] = ()
     may_act_for_users: Annotated[bool, note("Whether it may name the user that it acts for.")] = False
     may_operate: Annotated[bool, note("Whether it may see and end sessions, and stop and allow agents.")] = False
+    may_read_memory: Annotated[tuple[str, ...], note("Ids of the memories whose events it may read, exactly.")] = ()
+    may_write_memory: Annotated[
+        tuple[str, ...], note("Ids of the memories in which it may make and delete events, exactly.")
+    ] = ()
+
+
+class MemorySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A memory that the agent door serves as Bedrock AgentCore Memory does: events of actors and their sessions."""
+
+    id: Annotated[
+        str,
+        Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10}\Z"),
+        note("Its id: a name, a hyphen and ten letters or digits, as AgentCore makes them."),
+    ]
+    expiry_days: Annotated[int, Meta(ge=3, le=3650), note("Days after which an event is gone.")] = 90
+    max_event_bytes: Annotated[int, Meta(ge=1024, le=10_485_760), note("Bytes of the body of a CreateEvent.")] = (
+        10_485_760
+    )
+    max_session_events: Annotated[Count, note("Events of one session of an actor.")] = 100_000
+    max_session_bytes: Annotated[Bytes, note("Bytes of the payloads of one session.")] = 268_435_456
 
 
 class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,6 +205,7 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         100_000
     )
     connect_timeout: Annotated[Seconds, note("Seconds to reach the agent door.")] = 5.0
+    memory_requests: Annotated[Count, note("Operations on memories of one workload per minute.")] = 12_000
     max_payload_bytes: Annotated[Count, note("Bytes of an invocation's body.")] = 1_048_576
     max_response_bytes: Annotated[Count, note("Bytes of one answer.")] = 10_485_760
     isolation: Annotated[
@@ -330,6 +351,9 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clients: Annotated[tuple[ClientSettings, ...], note("OAuth clients of the embedded sign-in.")] = ()
     workloads: Annotated[
         tuple[WorkloadSettings, ...], note("Workloads besides the generated one of the chat service.")
+    ] = ()
+    memories: Annotated[
+        tuple[MemorySettings, ...], note("Memories that the agent door serves to workloads; none by default.")
     ] = ()
     agent: AgentSettings = field(default_factory=AgentSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)

@@ -15,6 +15,7 @@ import doorward.stores.sqlite
 from doorward.agent_door.checks.signature import WorkloadKey
 from doorward.agent_door.guard import AgentDoor, Parts, user_door, workload_door
 from doorward.agent_door.knock import Knock
+from doorward.agent_door.memory.door import MemoryParts
 from doorward.errors import DoorwardError, Unauthenticated
 from doorward.http.asgi import App
 from doorward.identity.sigv4 import Credentials, Head, sign
@@ -23,9 +24,11 @@ from doorward.model.agent import AgentCall, AgentReply
 from doorward.model.ledger import LedgerEntry
 from doorward.model.principals import Principal, TurnIdentity, User, Workload
 from doorward.model.secret import Secret
-from doorward.model.settings import AgentSettings
+from doorward.model.settings import AgentSettings, MemorySettings
+from doorward.stores.sqlite.cursor_key import load_cursors
 from doorward.stores.sqlite.database import SqliteDatabase
 from doorward.stores.sqlite.ledger import SqliteLedger
+from doorward.stores.sqlite.memory import SqliteMemory
 from doorward.stores.sqlite.replay import SqliteReplay
 
 REGION = "us-east-1"
@@ -113,6 +116,8 @@ class World:
     def __init__(self, folder: Path, **settings: object) -> None:
         self.clock = Clock()
         self.runtime = CountingRuntime()
+        self.memory_keys: list[WorkloadKey] = []
+        self.memories: tuple[MemorySettings, ...] = ()
         self.settings = AgentSettings(**settings)
         self.tokens = SignedTurnTokens("doorward.test", Ed25519PrivateKey.generate(), self.clock)
         self._path = folder / "runtime.db"
@@ -122,6 +127,7 @@ class World:
         self.database = SqliteDatabase(self._path, MIGRATIONS)
         self.ledger = SqliteLedger(self.database)
         self.replay = SqliteReplay(self.database, self.clock)
+        self.memory = SqliteMemory(self.database, load_cursors(self.database), self.clock)
 
     def restart(self) -> None:
         self.database.close()
@@ -135,6 +141,7 @@ class World:
             settings=self.settings,
             agents=frozenset({"hello", "other"}),
             runtime=self.runtime,
+            memory=MemoryParts(memories=self.memories, store=self.memory, keys=self.memory_keys),
             ledger=self.ledger,
             turn_tokens=self.tokens,
             clock=self.clock,

@@ -1,6 +1,7 @@
 """Finds the operation and the agent. What is not listed here is denied: `commands` and `ws` are second ways into a
 session, so this door has neither."""
 
+from doorward.agent_door.memory.paths import find_memory
 from doorward.agent_door.visit import Operation, Visit
 from doorward.errors import InvalidInput
 from doorward.http.paths import split_path
@@ -22,7 +23,7 @@ _REMEMBERED = 256
 class Route:
     """Bedrock AgentCore's data plane: ``POST /runtimes/{arn}/invocations?qualifier=DEFAULT``, the same with an id and
     ``accountId``, ``.../stopruntimesession``; of our own ``.../resumeinvocation``, which reads the answer of a turn's
-    call again, and the four of operators; and ``GET /ping`` for health checks.
+    call again, and the four of operators; Memory's events (`memory.paths`); and ``GET /ping`` for health checks.
 
     An ARN of another house is not told apart from an agent that this caller may not invoke: `visit.agent` stays empty.
     """
@@ -30,6 +31,7 @@ class Route:
     def __init__(self, *, region: str, account: str) -> None:
         self._account = account
         self._prefix = f"arn:aws:bedrock-agentcore:{region}:{account}:runtime/"
+        self._memories = f"arn:aws:bedrock-agentcore:{region}:{account}:memory/"
         # The same few targets come again and again; what was read once is not read anew.
         self._known: dict[tuple[bytes, bytes], tuple[tuple[str, ...], Operation, str]] = {}
 
@@ -47,6 +49,8 @@ class Route:
         segments = request.segments = split_path(request.raw_path, slash_in_segment=True)
         if segments == ("ping",) and request.method == "GET":
             visit.operation = Operation.PING
+            return None
+        if segments[:1] == ("memories",) and find_memory(visit, segments, self._memories):
             return None
         if len(segments) != 3 or segments[0] != "runtimes" or segments[2] not in _OPERATIONS:
             return _unknown()
@@ -77,4 +81,4 @@ class Route:
 
 
 def _unknown() -> Deny:
-    return Deny(code="operation_denied", detail="This door takes InvokeAgentRuntime and StopRuntimeSession only.")
+    return Deny(code="operation_denied", detail="This door does not take that operation.")

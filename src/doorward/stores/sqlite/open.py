@@ -22,6 +22,7 @@ from doorward.stores.sqlite.grants import SqliteGrants
 from doorward.stores.sqlite.ledger import SqliteLedger
 from doorward.stores.sqlite.ledger_reader import SqliteLedgerReader
 from doorward.stores.sqlite.marks import SqliteMarks
+from doorward.stores.sqlite.memory import SqliteMemory
 from doorward.stores.sqlite.metrics import SqliteMetrics
 from doorward.stores.sqlite.migrate import MIGRATIONS
 from doorward.stores.sqlite.read_only import ReadOnlyFile
@@ -63,6 +64,7 @@ class RuntimeStores(Struct, frozen=True, kw_only=True):
     checkpoints: SqliteCheckpoints
     budgets: SqliteBudgets
     stopped_agents: SqliteStoppedAgents
+    memory: SqliteMemory
 
     def close(self) -> None:
         """Blocks until everything that was queued is durable."""
@@ -111,4 +113,5 @@ def open_runtime(path: Path, *, clock: Clock = time.time, tuning: Tuning | None 
         checkpoints=SqliteCheckpoints(database),
         budgets=SqliteBudgets(database),
         stopped_agents=SqliteStoppedAgents(database),
+        memory=SqliteMemory(database, load_cursors(database), clock),
     )

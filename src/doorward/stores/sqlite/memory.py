@@ -1,0 +1,227 @@
+"""Events that agents keep of their conversations: short-term memory, as Bedrock AgentCore Memory has it."""
+
+import secrets
+import sqlite3
+
+from msgspec import Raw, json
+
+from doorward.errors import InvalidInput, QuotaExceeded
+from doorward.model.chat import Page
+from doorward.model.memory import MAIN, Bounds, Branch, Event, EventQuery, KeptSession, MemorySession, NewEvent
+from doorward.ports.clock import Clock
+from doorward.stores.cursors import Cursors, Place
+from doorward.stores.sqlite.database import SqliteDatabase
+from doorward.stores.sqlite.memory_queries import EVENT, Row, read_page, root_of, scope_of
+from doorward.stores.sqlite.writer import Transaction
+
+# An equal call is known again for a day, longer than any signature holds.
+_TOKEN_SECONDS = 86400.0
+# Expired rows go with every 64th event, some at once: no timer, and no write that takes long.
+_SWEEP_EVERY = 64
+_EXPIRED = "SELECT number, session, bytes FROM memory_events WHERE until < ? ORDER BY until LIMIT 256"
+_SESSION = "SELECT number, events, bytes FROM memory_sessions WHERE memory = ? AND actor = ? AND session = ?"
+_TOKEN = "SELECT digest, session, event_id FROM memory_tokens WHERE memory = ? AND actor = ? AND token = ?"  # noqa: S105
+_COUNT = "UPDATE memory_sessions SET events = events + ?, bytes = bytes + ?, changed_at = ? WHERE number = ?"
+_KEEP = """INSERT INTO memory_events (session, event_id, at, until, branch, root, metadata, bytes, payload)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_NO_PAYLOAD = Raw(b"[]")
+
+
+class SqliteMemory:
+    """`MemoryStore` and `MemoryEraser` on SQLite."""
+
+    def __init__(self, database: SqliteDatabase, cursors: Cursors, clock: Clock) -> None:
+        self._database = database
+        self._cursors = cursors
+        self._clock = clock
+        self._created = 0
+
+    async def create(self, event: NewEvent, bounds: Bounds) -> Event:
+        now = self._clock()
+        sweeps = self._created % _SWEEP_EVERY == 0
+        self._created += 1
+        # Made outside, so that a write function that runs again makes the same event.
+        event_id = f"{event.at:016d}#{secrets.token_hex(8)}"
+
+        def create(transaction: Transaction) -> Event:
+            if sweeps:
+                _sweep(transaction, now)
+            made = _already_made(transaction, event)
+            return made or _create(transaction, event, bounds, (event_id, now))
+
+        return await self._database.submit(create)
+
+    async def get(self, where: MemorySession, event_id: str) -> Event | None:
+        def get(connection: sqlite3.Connection) -> Row | None:
+            session = _session_number(connection, where)
+            row: Row | None = connection.execute(
+                f"{EVENT} WHERE session = ? AND event_id = ? AND until > ?", (session, event_id, self._clock())
+            ).fetchone()
+            return row
+
+        row = await self._database.read_in_thread(get)
+        return None if row is None else _event(where, row)
+
+    async def events(self, where: MemorySession, query: EventQuery) -> Page[Event]:
+        scope = ("memory_events", where.memory, where.actor, where.session, scope_of(query))
+        place = None if query.cursor is None else self._cursors.read(query.cursor, *scope)
+
+        def read(connection: sqlite3.Connection) -> tuple[list[Row], bool]:
+            session = _session_number(connection, where)
+            return ([], False) if session is None else read_page(connection, session, query, place, self._clock())
+
+        rows, more = await self._database.read_in_thread(read)
+        items = [_event(where, row) for row in rows]
+        return Page(items, self._cursors.make(Place(rows[-1][1], rows[-1][6]), *scope) if more else None)
+
+    async def delete(self, where: MemorySession, event_id: str) -> bool:
+        now = self._clock()
+
+        def delete(transaction: Transaction) -> bool:
+            session = _session_number(transaction.connection, where)
+            row = transaction.execute(
+                "SELECT number, session, bytes FROM memory_events WHERE session = ? AND event_id = ?",
+                (session, event_id),
+            ).fetchone()
+            if row is not None:
+                _remove(transaction, [row], now)
+            return row is not None
+
+        return await self._database.submit(delete)
+
+    async def sessions(self, memory: str, actor: str, *, limit: int, cursor: str | None) -> Page[KeptSession]:
+        scope = ("memory_sessions", memory, actor)
+        behind = -1 if cursor is None else self._cursors.read(cursor, *scope).key
+        rows = self._database.read(
+            "SELECT session, created_at, number FROM memory_sessions WHERE memory = ? AND actor = ? AND events > 0"
+            " AND session > coalesce((SELECT session FROM memory_sessions WHERE number = ?), '')"
+            " ORDER BY session LIMIT ?",
+            (memory, actor, behind, limit + 1),
+        )
+        items = [KeptSession(session=session, actor=actor, created_at=at) for session, at, _ in rows[:limit]]
+        return Page(items, self._next(rows, limit, *scope))
+
+    async def actors(self, memory: str, *, limit: int, cursor: str | None) -> Page[str]:
+        scope = ("memory_actors", memory)
+        behind = -1 if cursor is None else self._cursors.read(cursor, *scope).key
+        rows = self._database.read(
+            "SELECT actor, min(number) FROM memory_sessions WHERE memory = ? AND events > 0"
+            " AND actor > coalesce((SELECT actor FROM memory_sessions WHERE number = ?), '')"
+            " GROUP BY actor ORDER BY actor LIMIT ?",
+            (memory, behind, limit + 1),
+        )
+        return Page([actor for actor, _ in rows[:limit]], self._next(rows, limit, *scope))
+
+    async def forget(self, actor: str, session: str) -> None:
+        def forget(transaction: Transaction) -> None:
+            numbers = transaction.execute(
+                "SELECT number FROM memory_sessions WHERE actor = ? AND session = ?", (actor, session)
+            ).fetchall()
+            transaction.executemany("DELETE FROM memory_events WHERE session = ?", numbers)
+            transaction.executemany("DELETE FROM memory_sessions WHERE number = ?", numbers)
+
+        await self._database.submit(forget)
+
+    def _next(self, rows: list[tuple[object, ...]], limit: int, *scope: str) -> str | None:
+        """The cursor behind the last of `limit` rows, whose number stands last in each."""
+        if len(rows) <= limit:
+            return None
+        number = rows[limit - 1][-1]
+        return self._cursors.make(Place(0.0, int(str(number))), *scope)
+
+
+def _session_number(connection: sqlite3.Connection, where: MemorySession) -> int | None:
+    row = connection.execute(_SESSION, (where.memory, where.actor, where.session)).fetchone()
+    return None if row is None else row[0]
+
+
+def _already_made(transaction: Transaction, event: NewEvent) -> Event | None:
+    """INVARIANT: a token makes one event, also when that one has been deleted since."""
+    where = event.where
+    row = transaction.execute(_TOKEN, (where.memory, where.actor, event.token)).fetchone()
+    if row is None:
+        return None
+    digest, session, event_id = row
+    if digest != event.digest:
+        raise InvalidInput("Another event was made with this client token.", code="token_reused")
+    return _as_kept(event, MemorySession(where.memory, where.actor, session), event_id, event.branch)
+
+
+def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tuple[str, float]) -> Event:
+    event_id, now = made
+    where, size = event.where, len(event.payload)
+    session = transaction.execute(_SESSION, (where.memory, where.actor, where.session)).fetchone()
+    number, events, stored = session or (None, 0, 0)
+    if events >= bounds.session_events or stored + size > bounds.session_bytes:
+        raise QuotaExceeded("This session holds as much as it may; delete events first.", code="memory_full")
+    branch = _branch(transaction.connection, number, event.branch)
+    if number is None:
+        number = transaction.execute(
+            "INSERT INTO memory_sessions (memory, actor, session, created_at, changed_at, events, bytes)"
+            " VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING number",
+            (where.memory, where.actor, where.session, now, now),
+        ).fetchone()[0]
+    name, root = (MAIN, None) if branch is None else (branch.name, branch.root_event_id)
+    metadata = json.encode(event.metadata).decode()
+    transaction.execute(
+        _KEEP, (number, event_id, event.at, now + bounds.keep, name, root, metadata, size, event.payload)
+    )
+    transaction.execute(_COUNT, (1, size, now, number))
+    transaction.execute(
+        "INSERT INTO memory_tokens (memory, actor, token, digest, session, event_id, until)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (where.memory, where.actor, event.token, event.digest, where.session, event_id, now + _TOKEN_SECONDS),
+    )
+    return _as_kept(event, where, event_id, branch)
+
+
+def _branch(connection: sqlite3.Connection, session: int | None, branch: Branch | None) -> Branch | None:
+    """The branch with where it forked off, which only its first event must say."""
+    if branch is None or (branch.name == MAIN and branch.root_event_id is None):
+        return None
+    known = None if session is None else root_of(connection, session, branch.name)
+    root = branch.root_event_id
+    if root is None:
+        return Branch(name=branch.name, root_event_id=known)
+    if branch.name == MAIN or (known is not None and known != root):
+        raise InvalidInput("That branch begins elsewhere.", code="branch_elsewhere")
+    found = connection.execute("SELECT 1 FROM memory_events WHERE session = ? AND event_id = ?", (session, root))
+    if found.fetchone() is None:
+        raise InvalidInput("The root event of the branch is not in this session.", code="root_event_unknown")
+    return branch
+
+
+def _sweep(transaction: Transaction, now: float) -> None:
+    _remove(transaction, transaction.execute(_EXPIRED, (now,)).fetchall(), now)
+    transaction.execute("DELETE FROM memory_tokens WHERE until < ?", (now,))
+    # Not at once: a cursor may stand on it.
+    transaction.execute("DELETE FROM memory_sessions WHERE events = 0 AND changed_at < ?", (now - _TOKEN_SECONDS,))
+
+
+def _remove(transaction: Transaction, rows: list[tuple[int, int, int]], now: float) -> None:
+    """Events as (number, session, bytes)."""
+    transaction.executemany("DELETE FROM memory_events WHERE number = ?", [(number,) for number, _, _ in rows])
+    transaction.executemany(_COUNT, [(-1, -size, now, session) for _, session, size in rows])
+
+
+def _as_kept(event: NewEvent, where: MemorySession, event_id: str, branch: Branch | None) -> Event:
+    return Event(
+        where=where,
+        event_id=event_id,
+        at=event.at,
+        payload=Raw(event.payload),
+        branch=branch,
+        metadata=event.metadata,
+    )
+
+
+def _event(where: MemorySession, row: Row) -> Event:
+    event_id, at, branch, root, metadata, payload, _, _ = row
+    return Event(
+        where=where,
+        event_id=event_id,
+        at=at,
+        payload=_NO_PAYLOAD if payload is None else Raw(payload),
+        branch=None if branch == MAIN else Branch(name=branch, root_event_id=root),
+        metadata=json.decode(metadata, type=dict[str, str]),
+    )

@@ -1,0 +1,94 @@
+"""Reading events: from a query to SQL. `memory.SqliteMemory` uses it; every value is a parameter."""
+
+import sqlite3
+
+import msgspec
+
+from doorward.model.memory import MAIN, EventQuery, MetadataTest
+from doorward.stores.cursors import Place
+
+# A page ends when its payloads are larger than this together (bytes); one event alone may be larger.
+PAGE_BYTES = 4 * 1024 * 1024
+# How far up a branch's ancestors are followed.
+_GENERATIONS = 64
+
+EVENT = "SELECT event_id, at, branch, root, metadata, payload, number, bytes FROM memory_events"
+_WITHOUT_PAYLOAD = "SELECT event_id, at, branch, root, metadata, NULL, number, 0 FROM memory_events"
+_ROOT = "SELECT root FROM memory_events WHERE session = ? AND branch = ? AND root IS NOT NULL ORDER BY number LIMIT 1"
+_METADATA = {
+    "EQUALS_TO": "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)",
+    "EXISTS": "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ?)",
+    "NOT_EXISTS": "NOT EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ?)",
+}
+
+Row = tuple[str, int, str, str | None, str, bytes | None, int, int]
+
+
+def root_of(connection: sqlite3.Connection, session: int, branch: str) -> str | None:
+    """The event behind which a branch of this session forked off; None for the main one and one without events."""
+    if branch == MAIN:
+        return None
+    row = connection.execute(_ROOT, (session, branch)).fetchone()
+    return None if row is None else row[0]
+
+
+def read_page(
+    connection: sqlite3.Connection, session: int, query: EventQuery, place: Place | None, now: float
+) -> tuple[list[Row], bool]:
+    """A page of events, newest first, and whether there are more behind it."""
+    conditions = ["session = ?", "until > ?"]
+    parameters: list[object] = [session, now]
+    if place is not None:
+        conditions.append("(at, number) < (?, ?)")
+        parameters += [place.order, place.key]
+    if query.branch is not None:
+        condition, values = _on_branch(connection, session, query.branch, parents=query.parents)
+        conditions.append(condition)
+        parameters += values
+    for test in query.metadata:
+        conditions.append(_METADATA[test.operator])
+        parameters += _values(test)
+    select = EVENT if query.payloads else _WITHOUT_PAYLOAD
+    statement = f"{select} WHERE {' AND '.join(conditions)} ORDER BY at DESC, number DESC LIMIT ?"
+    rows: list[Row] = []
+    size = 0
+    cursor = connection.execute(statement, (*parameters, query.limit + 1))
+    try:
+        for row in cursor:
+            size += row[7]
+            if len(rows) == query.limit or (rows and size > PAGE_BYTES):
+                return rows, True
+            rows.append(row)
+    finally:
+        cursor.close()
+    return rows, False
+
+
+def scope_of(query: EventQuery) -> str:
+    """What a cursor of this list is bound to besides the session."""
+    tests = [(test.key, test.operator, test.value) for test in query.metadata]
+    return msgspec.json.encode((query.branch, query.parents, tests)).decode()
+
+
+def _values(test: MetadataTest) -> list[str]:
+    return [test.key, test.value] if test.operator == "EQUALS_TO" else [test.key]
+
+
+def _on_branch(connection: sqlite3.Connection, session: int, branch: str, *, parents: bool) -> tuple[str, list[object]]:
+    """The branch's own events; with `parents` those of its ancestors up to where each forked off, too."""
+    conditions: list[str] = ["branch = ?"]
+    parameters: list[object] = [branch]
+    root = root_of(connection, session, branch) if parents else None
+    for _ in range(_GENERATIONS):
+        if root is None:
+            break
+        row = connection.execute(
+            "SELECT branch, at, number FROM memory_events WHERE session = ? AND event_id = ?", (session, root)
+        ).fetchone()
+        if row is None:
+            break
+        parent, at, number = row
+        conditions.append("(branch = ? AND (at, number) <= (?, ?))")
+        parameters += [parent, at, number]
+        root = root_of(connection, session, parent)
+    return f"({' OR '.join(conditions)})", parameters

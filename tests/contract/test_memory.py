@@ -1,0 +1,155 @@
+"""The contract of `MemoryStore` and `MemoryEraser`. What it is over the wire is in `tests/unit/agent_door`."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.contract.building import ANNA, BORIS, MovableClock
+
+from doorward.errors import InvalidInput, QuotaExceeded
+from doorward.model.memory import Bounds, Branch, EventQuery, MemorySession, MetadataTest, NewEvent
+from doorward.stores.sqlite.open import RuntimeStores
+
+pytestmark = pytest.mark.anyio
+
+DAY = 86400.0
+BOUNDS = Bounds(keep=90 * DAY, session_events=1000, session_bytes=1_000_000)
+PLACE = MemorySession("hello-0123456789", ANNA, "s")
+
+
+def event(token: str, where: MemorySession = PLACE, **changes: Any) -> NewEvent:
+    told: dict[str, Any] = {
+        "where": where,
+        "at": 1000,
+        "payload": b'["%s"]' % token.encode(),
+        "branch": None,
+        "metadata": {},
+        "token": token,
+        "digest": token.encode(),
+    }
+    return NewEvent(**{**told, **changes})
+
+
+async def payloads(stores: RuntimeStores, where: MemorySession = PLACE, **query: Any) -> list[str]:
+    page = await stores.memory.events(where, EventQuery(**query))
+    return [bytes(found.payload).decode().strip('[]"') for found in page.items]
+
+
+async def test_memory_actor_and_session_each_keep_events_apart(runtime: RuntimeStores) -> None:
+    """AP-SES-06."""
+    places = [
+        PLACE,
+        MemorySession("other-0123456789", ANNA, "s"),
+        MemorySession(PLACE.memory, BORIS, "s"),
+        MemorySession(PLACE.memory, ANNA, "t"),
+    ]
+    made = [
+        await runtime.memory.create(event("same", place, payload=b'["%d"]' % n), BOUNDS)
+        for n, place in enumerate(places)
+        if n != 3
+    ]
+    made.append(await runtime.memory.create(event("another", places[3], payload=b'["3"]'), BOUNDS))
+
+    assert [await payloads(runtime, place) for place in places] == [["0"], ["1"], ["2"], ["3"]]
+    for found in made:
+        for place in places:
+            assert (await runtime.memory.get(place, found.event_id) is not None) == (found.where == place)
+            assert not await runtime.memory.delete(place, found.event_id) or found.where == place
+
+
+async def test_of_many_equal_calls_at_once_one_event_is_made(runtime: RuntimeStores) -> None:
+    made = await asyncio.gather(*(runtime.memory.create(event("token"), BOUNDS) for _ in range(20)))
+
+    assert len({found.event_id for found in made}) == 1
+    assert await payloads(runtime) == ["token"]
+    with pytest.raises(InvalidInput) as caught:
+        await runtime.memory.create(event("token", digest=b"another"), BOUNDS)
+    assert caught.value.code == "token_reused"
+
+
+async def test_a_token_is_known_after_a_restart(reopen_runtime: Callable[[], RuntimeStores]) -> None:
+    before = reopen_runtime()
+    made = await before.memory.create(event("token"), BOUNDS)
+    before.close()
+
+    after = reopen_runtime()
+    try:
+        assert (await after.memory.create(event("token"), BOUNDS)).event_id == made.event_id
+        assert await payloads(after) == ["token"]
+    finally:
+        after.close()
+
+
+async def test_of_many_at_once_exactly_those_that_fit_are_kept(runtime: RuntimeStores) -> None:
+    small = Bounds(keep=DAY, session_events=5, session_bytes=1_000_000)
+    made = await asyncio.gather(
+        *(runtime.memory.create(event(f"t{number}"), small) for number in range(20)), return_exceptions=True
+    )
+
+    refused = [error for error in made if isinstance(error, QuotaExceeded)]
+    assert len(refused) == 15
+    assert len(await payloads(runtime)) == 5
+
+
+async def test_events_end_with_their_time_and_make_room(runtime: RuntimeStores, clock: MovableClock) -> None:
+    short = Bounds(keep=DAY, session_events=1, session_bytes=1_000_000)
+    made = await runtime.memory.create(event("old"), short)
+    clock.now += DAY + 1
+
+    assert await payloads(runtime) == []
+    assert await runtime.memory.get(PLACE, made.event_id) is None
+    for number in range(130):  # expired ones are swept now and then
+        place = MemorySession(PLACE.memory, BORIS, f"s{number}")
+        await runtime.memory.create(event(f"t{number}", place), short)
+    await runtime.memory.create(event("new"), short)
+    assert await payloads(runtime) == ["new"]
+
+
+async def test_conditions_hold_together(runtime: RuntimeStores) -> None:
+    root = await runtime.memory.create(event("root", metadata={"k": "v"}), BOUNDS)
+    fork = Branch(name="fork", root_event_id=root.event_id)
+    await runtime.memory.create(event("on fork", at=2000, branch=fork, metadata={"k": "v"}), BOUNDS)
+    await runtime.memory.create(event("bare", at=3000, branch=Branch(name="fork")), BOUNDS)
+
+    has = (MetadataTest("k", "EQUALS_TO", "v"),)
+    assert await payloads(runtime, branch="fork", metadata=has) == ["on fork"]
+    assert await payloads(runtime, branch="fork", parents=True, metadata=has) == ["on fork", "root"]
+    assert await payloads(runtime, branch="fork", metadata=(MetadataTest("k", "NOT_EXISTS"),)) == ["bare"]
+    with pytest.raises(InvalidInput) as caught:
+        await runtime.memory.create(event("x", branch=Branch(name="b", root_event_id="1#a")), BOUNDS)
+    assert caught.value.code == "root_event_unknown"
+
+
+async def test_a_cursor_is_bound_to_its_list(runtime: RuntimeStores) -> None:
+    """AP-SES-03."""
+    for number in range(3):
+        await runtime.memory.create(event(f"t{number}"), BOUNDS)
+    cursor = (await runtime.memory.events(PLACE, EventQuery(limit=1))).next_cursor
+
+    assert await payloads(runtime, cursor=cursor) == ["t1", "t0"]
+    for where, query in (
+        (MemorySession(PLACE.memory, BORIS, "s"), EventQuery(cursor=cursor)),
+        (PLACE, EventQuery(cursor=cursor, branch="b")),
+    ):
+        with pytest.raises(InvalidInput):
+            await runtime.memory.events(where, query)
+
+
+async def test_a_session_is_forgotten_in_every_memory_and_no_other_is(runtime: RuntimeStores) -> None:
+    places = [
+        PLACE,
+        MemorySession("other-0123456789", ANNA, "s"),
+        MemorySession(PLACE.memory, BORIS, "s"),
+        MemorySession(PLACE.memory, ANNA, "t"),
+    ]
+    for number, place in enumerate(places):
+        await runtime.memory.create(event(f"t{number}", place), BOUNDS)
+
+    await runtime.memory.forget(ANNA, "s")
+    await runtime.memory.forget(ANNA, "s")
+
+    assert [await payloads(runtime, place) for place in places] == [[], [], ["t2"], ["t3"]]
+    sessions = await runtime.memory.sessions(PLACE.memory, ANNA, limit=10, cursor=None)
+    assert [session.session for session in sessions.items] == ["t"]
+    assert (await runtime.memory.actors(PLACE.memory, limit=10, cursor=None)).items == [ANNA, BORIS]
