@@ -23,8 +23,8 @@ HEAD = """# What a session can reach
 for all conversations (`agent.isolation = "shared"`), with a process for each (`"session"`, the default on Linux), and
 with the network closed as well (`agent.network = "none"`). This page is written by `docs/render_isolation.py`, which
 makes every attempt; `tests/attack/test_hostile_agent.py` makes them again in every run of the tests, and the bombs
-too (processes, memory, disk, folders nested without end or closed to their owner, descriptors, processors), each of which
-ends its own session and no other.
+too (processes, memory, disk, folders nested without end or closed to their owner, descriptors, processors), each of
+which ends its own session and no other.
 
 """
 
