@@ -1,6 +1,7 @@
 """The contract of `AccountStore`."""
 
 import pytest
+from tests.contract.building import MovableClock
 from tests.contract.test_browser_sessions import browser_session
 from tests.contract.test_grants import code, refresh
 
@@ -81,13 +82,17 @@ async def test_disabling_signs_the_user_out_everywhere_and_no_one_else(gateway: 
     assert await gateway.sessions.get("b2") is not None
 
 
-async def test_enabling_again_does_not_bring_back_what_was_revoked(gateway: GatewayStores) -> None:
+async def test_enabling_again_does_not_bring_back_what_was_revoked(gateway: GatewayStores, clock: MovableClock) -> None:
+    """AP-OAU-05: nor does a session of the sign-in itself, which is a signed cookie, come back."""
     await gateway.accounts.add(account())
+    assert await gateway.signed_out.all_ended_at("subject-of-Anna") == 0
     await gateway.grants.save_refresh(refresh("r1", family="f1", subject="subject-of-Anna"))
     await gateway.accounts.set_disabled("anna", disabled=True)
 
+    clock.now += 5
     assert await gateway.accounts.set_disabled("anna", disabled=False)
 
+    assert await gateway.signed_out.all_ended_at("subject-of-Anna") == clock.now - 5
     assert await gateway.grants.take_refresh("r1") is None
     assert not await gateway.accounts.set_disabled("nobody", disabled=True)
 
@@ -140,6 +145,7 @@ async def test_new_roles_end_the_sessions_that_hold_the_old_ones(gateway: Gatewa
     found = await gateway.accounts.by_username("Anna")
     assert found is not None
     assert found.roles == {"a", "b"}
+    assert await gateway.signed_out.all_ended_at("subject-of-Anna") > 0
     assert await gateway.grants.take_refresh("r2") is None
     assert await gateway.sessions.get("b1") is None
     assert await gateway.sessions.get("b2") is not None

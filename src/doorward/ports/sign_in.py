@@ -78,7 +78,8 @@ class SignedOutStore(Protocol):
     async def holds(self, session_id: str) -> bool: ...
 
     async def all_ended_at(self, subject: str) -> float:
-        """When `BrowserSessionStore.delete_subject` last ended every session of this user; 0 when it never did."""
+        """When every session of this user was last ended (by `BrowserSessionStore.delete_subject`, as the account was
+        disabled, or with new roles); 0 when that never was."""
         ...
 
 

@@ -8,7 +8,9 @@ import msgspec
 from doorward.errors import Conflict
 from doorward.model.chat import Page
 from doorward.model.sign_in import Account
+from doorward.ports.clock import Clock
 from doorward.stores.cursors import Cursors, Place
+from doorward.stores.sqlite.browser_sessions import end_single_sign_on
 from doorward.stores.sqlite.database import Row, SqliteDatabase
 from doorward.stores.sqlite.grants import revoke_all_of
 from doorward.stores.sqlite.writer import Transaction
@@ -26,9 +28,10 @@ _roles = msgspec.json.Decoder(list[str]).decode
 class SqliteAccounts:
     """`AccountStore` and `AccountDirectory` on SQLite."""
 
-    def __init__(self, database: SqliteDatabase, cursors: Cursors) -> None:
+    def __init__(self, database: SqliteDatabase, cursors: Cursors, clock: Clock) -> None:
         self._database = database
         self._cursors = cursors
+        self._clock = clock
 
     async def add(self, account: Account) -> None:
         row = (
@@ -71,6 +74,8 @@ class SqliteAccounts:
         return await self._database.submit(set_password)
 
     async def set_disabled(self, username: str, disabled: bool) -> bool:
+        now = self._clock()
+
         def set_disabled(transaction: Transaction) -> bool:
             row = transaction.execute(
                 "UPDATE accounts SET disabled = ? WHERE folded_username = ? RETURNING subject",
@@ -79,8 +84,7 @@ class SqliteAccounts:
             if row is None:
                 return False
             if disabled:
-                revoke_all_of(transaction, row[0])
-                transaction.execute("DELETE FROM browser_sessions WHERE subject = ?", (row[0],))
+                _sign_out(transaction, row[0], at=now)
             return True
 
         return await self._database.submit(set_disabled)
@@ -99,17 +103,25 @@ class SqliteAccounts:
     async def set_roles(self, username: str, roles: frozenset[str]) -> bool:
         listed = msgspec.json.encode(sorted(roles)).decode()
 
+        now = self._clock()
+
         def set_roles(transaction: Transaction) -> bool:
             row = transaction.execute(
                 "UPDATE accounts SET roles = ? WHERE folded_username = ? RETURNING subject", (listed, _folded(username))
             ).fetchone()
             if row is None:
                 return False
-            revoke_all_of(transaction, row[0])
-            transaction.execute("DELETE FROM browser_sessions WHERE subject = ?", (row[0],))
+            _sign_out(transaction, row[0], at=now)
             return True
 
         return await self._database.submit(set_roles)
+
+
+def _sign_out(transaction: Transaction, subject: str, *, at: float) -> None:
+    """Everywhere: codes, refresh tokens, browser sessions, and those of the sign-in itself."""
+    revoke_all_of(transaction, subject)
+    transaction.execute("DELETE FROM browser_sessions WHERE subject = ?", (subject,))
+    end_single_sign_on(transaction, subject, at=at)
 
 
 def _folded(username: str) -> str:

@@ -21,6 +21,11 @@ _GET = f"SELECT {_COLUMNS} FROM browser_sessions WHERE id_hash = ?"
 _roles = msgspec.json.Decoder(list[str]).decode
 
 
+def end_single_sign_on(transaction: Transaction, subject: str, *, at: float) -> None:
+    """Sessions of the embedded sign-in that began before do not hold any more (`SignedOutStore.all_ended_at`)."""
+    transaction.execute("INSERT OR REPLACE INTO all_signed_out (subject, at) VALUES (?, ?)", (subject, at))
+
+
 class SqliteBrowserSessions:
     """`BrowserSessionStore` on SQLite."""
 
@@ -76,7 +81,7 @@ class SqliteBrowserSessions:
 
         def delete(transaction: Transaction) -> None:
             transaction.execute("DELETE FROM browser_sessions WHERE issuer = ? AND subject = ?", (issuer, subject))
-            transaction.execute("INSERT OR REPLACE INTO all_signed_out (subject, at) VALUES (?, ?)", (subject, now))
+            end_single_sign_on(transaction, subject, at=now)
 
         await self._database.submit(delete)
 
