@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bench.plan import Plan
 from bench.report import Row, median
 
-FUNCTIONS = ("chat", "turns", "conversations")
+FUNCTIONS = ("chat", "turns", "conversations", "relay")
 TIMES = 7
 
 

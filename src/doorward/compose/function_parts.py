@@ -1,5 +1,5 @@
 """What the functions on AWS are made of, and how each of them starts: `lambda_chat`, `lambda_turns`,
-`lambda_conversations`. No agent framework, no server and no sign-in is imported by any of them."""
+`lambda_conversations`, `lambda_relay`. No agent framework, no server and no sign-in is imported by any of them."""
 
 import asyncio
 import sys

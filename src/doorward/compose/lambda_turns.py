@@ -10,7 +10,8 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from doorward.compose.function_agent import invoker, options
+from doorward.compose.function_agent import invoker
+from doorward.compose.function_options import options
 from doorward.compose.function_parts import FunctionHouse, run_function
 from doorward.http.lambda_runtime import Function, Invocation, Responder
 from doorward.model.chat import TurnResult

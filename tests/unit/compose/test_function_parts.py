@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from doorward.cli.main import root
 from doorward.compose.function_parts import FunctionHouse
-from doorward.compose.lambda_chat import make
+from doorward.compose.lambda_relay import make
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
 from doorward.front_door import door
@@ -23,7 +23,7 @@ from doorward.front_door.csrf import Csrf
 from doorward.http.lambda_runtime import Invocation, Prelude
 from doorward.model.settings import SignInSettings
 
-FUNCTIONS = ("chat", "turns", "conversations")
+FUNCTIONS = ("chat", "turns", "conversations", "relay")
 NEVER = (
     "langchain",
     "langgraph",
@@ -47,9 +47,11 @@ def test_a_function_imports_no_framework_no_server_and_no_sdk(name: str) -> None
     assert not [each for each in NEVER if each in modules]
 
 
-def test_history_does_not_import_a_way_to_the_agent() -> None:
-    modules = imported("conversations")
-    assert not [each for each in modules if each.startswith(("doorward.agent_door", "doorward.services.invocation"))]
+@pytest.mark.parametrize("name", ["conversations", "chat"])
+def test_history_and_chat_do_not_import_a_way_to_the_agent(name: str) -> None:
+    modules = imported(name)
+    assert not [each for each in modules if each.startswith("doorward.agent_door")]
+    assert name == "chat" or "doorward.services.invocation" not in modules
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

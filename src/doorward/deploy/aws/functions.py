@@ -86,7 +86,7 @@ def _invoke() -> Map:
 
 def _relay(plan: Plan) -> Function:
     del plan
-    return Function(module="chat", memory=512, timeout=60, statements=[_invoke()], environment=_agent_address())
+    return Function(module="relay", memory=512, timeout=60, statements=[_invoke()], environment=_agent_address())
 
 
 def _with_history(plan: Plan) -> dict[str, Function]:
