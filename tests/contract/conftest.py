@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from tests.contract.building import MovableClock
 from tests.contract.dynamo import fresh_table, moto
+from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
 
 from doorward.ports.functions import OpenedStores
+from doorward.stores.agentcore.open import over
 from doorward.stores.dynamodb.open import open_table
 from doorward.stores.sqlite.open import GatewayStores, RuntimeStores, open_gateway, open_runtime
 
@@ -36,13 +38,32 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock)
     stores.close()
 
 
-@pytest.fixture(params=sorted(SHARED_ENGINES))
+@pytest.fixture(params=sorted([*SHARED_ENGINES, "agentcore"]))
 def shared(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[OpenedStores]:
     if request.param == "dynamodb":
         request.getfixturevalue("dynamo_server")
-    stores = SHARED_ENGINES[request.param](tmp_path, clock)
+    stores: OpenedStores
+    if request.param == "agentcore":
+        stores = with_memory(request.getfixturevalue("memory_server"), tmp_path, clock)
+    else:
+        stores = SHARED_ENGINES[request.param](tmp_path, clock)
     yield stores
     stores.close()
+
+
+@pytest.fixture(scope="session")
+def memory_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryHouse]:
+    """Our own Memory data plane over HTTP. One memory for all tests: what a store leaves there is of no effect."""
+    with memory_house(tmp_path_factory.mktemp("memory")) as house:
+        yield house
+
+
+def with_memory(house: MemoryHouse, folder: Path, clock: MovableClock) -> OpenedStores:
+    """SQLite with the texts of messages in AgentCore Memory."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in house.environment().items():
+            environment.setenv(name, value)
+        return over(open_gateway(folder / "gateway.db", clock=clock), MEMORY, region="us-east-1")
 
 
 @pytest.fixture(scope="session")

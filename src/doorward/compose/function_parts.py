@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from doorward.compose.house import PRICES, Places, clients_allowed
+from doorward.compose.message_texts import with_texts
 from doorward.compose.settings import load, variable
 from doorward.errors import ConfigurationError, DoorwardError, Unauthenticated
 from doorward.front_door.behind_gateway import behind_api_gateway
@@ -21,7 +22,7 @@ from doorward.http.routes import Route
 from doorward.ledger.lines import LineLedger
 from doorward.model.principals import User
 from doorward.model.settings import Settings
-from doorward.ports.functions import SharedStores
+from doorward.ports.functions import OpenedStores, SharedStores
 from doorward.services.budget import Budget, budget_of, load_prices
 from doorward.stores.dynamodb.open import DynamoStores, open_table
 from doorward.stores.sqlite.open import open_gateway
@@ -38,7 +39,7 @@ class FunctionHouse:
     @cached_property
     def stores(self) -> SharedStores:
         """The stores."""
-        return self._table or local_stores(self.settings)
+        return with_texts(self.settings, self._table or local_stores(self.settings))
 
     @cached_property
     def limits(self) -> Limits:
@@ -91,7 +92,7 @@ def _own_file() -> Path | None:
     return file if file.is_file() else None
 
 
-def local_stores(settings: Settings) -> SharedStores:
+def local_stores(settings: Settings) -> OpenedStores:
     """SQLite, which the functions of one machine share. On AWS each function has a disk of its own, so a file there
     would be shared by nobody: `ConfigurationError` (``store_not_shared``)."""
     if settings.environment == "production":

@@ -14,6 +14,7 @@ from doorward.compose.console import Console
 from doorward.compose.first_users import first_users
 from doorward.compose.house import CHAT_WORKLOAD, OPERATOR_WORKLOAD, PRICES, TITLES_AGENT, Places, arn, deployment
 from doorward.compose.issuing import Issuing, browser_client, browser_sessions, issuing
+from doorward.compose.message_texts import with_texts
 from doorward.compose.observing import count_request
 from doorward.compose.operator_port import operator_app
 from doorward.compose.process import Listeners, Say, Stop
@@ -40,6 +41,7 @@ from doorward.identity.key_files import load_or_create_turn_key, load_or_create_
 from doorward.identity.sigv4 import Credentials
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.settings import Settings
+from doorward.ports.functions import OpenedStores
 from doorward.services.budget import Budget, Pricing, budget_of, load_prices
 from doorward.services.caps import caps_of
 from doorward.services.chat.forgetting import Forgetting
@@ -88,7 +90,7 @@ async def main(loaded: Loaded, listeners: Listeners, say: Say, stop: Stop) -> No
     finally:
         await house.close()
         await http.close()
-        stores.close()
+        house.shared.close()
 
 
 class GatewayHouse:
@@ -98,6 +100,7 @@ class GatewayHouse:
         settings = loaded.settings
         self._settings = settings
         self._stores = stores
+        self.shared: OpenedStores = with_texts(settings, stores)
         self._http = http
         self.who: Issuing = issuing(settings, stores, http)
         self._sessions: BrowserSessions = browser_sessions(settings, stores, self.who, http)
@@ -229,7 +232,7 @@ class GatewayHouse:
         return [*chat, *self._session_routes()]
 
     def _conversations_routes(self) -> list[Route]:
-        settings, stores = self._settings, self._stores
+        settings, stores = self._settings, self.shared
         options = chat_options(
             settings.chat,
             settings.agent,

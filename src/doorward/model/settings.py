@@ -261,6 +261,13 @@ class ChatSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         note("A message for a conversation that is being answered: refuse it, let it wait, or stop that turn for it."),
     ] = "reject"
     queue_length: Annotated[Count, note("Messages that may wait for one conversation.")] = 8
+    memory: Annotated[
+        str,
+        note(
+            "Id of an AgentCore Memory, in agent.region, that keeps the text of messages; empty: the store does. "
+            "Endpoint and key come from AWS_... variables."
+        ),
+    ] = ""
     queue_timeout: Annotated[Seconds, note("Seconds a message waits for its conversation.")] = 60.0
 
 

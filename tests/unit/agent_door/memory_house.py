@@ -92,6 +92,8 @@ def memory_house(folder: Path, *, users: bool = False, **settings: Any) -> Itera
     built: list[MemoryHouse] = []
     agent_settings = {name: settings.pop(name) for name in ("memory_requests",) if name in settings}
 
+    folder.mkdir(exist_ok=True)
+
     async def serve() -> None:
         world = World(folder, **agent_settings)
         _granted(world)
@@ -107,10 +109,18 @@ def memory_house(folder: Path, *, users: bool = False, **settings: Any) -> Itera
             world.close()
 
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(serve())
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         assert ready.wait(30)
+        assert built, "the door did not open"
         yield built[0]
     finally:
         if stopping:
