@@ -76,7 +76,8 @@ class HandOver:
             else:
                 reply = await self._runtime.run(visit.agent, _caller(visit), _call(visit))
         except DoorwardError as error:
-            _log.info("agent_run_failed", code=error.code, request_id=visit.request_id)
+            event = "agent_run_failed" if visit.memory is None else "memory_operation_failed"
+            _log.info(event, code=error.code, request_id=visit.request_id)
             await send_whole(send, refusal(visit, denial_of(error)))
             return
         await self._pass_on(visit, reply, send)
