@@ -119,9 +119,10 @@ def test_the_gateway_dies_in_mid_stream(house: House, mine: Headers, figures: Fi
 )
 def test_what_had_begun_is_never_silently_run_again(house: House, mine: Headers) -> None:
     send = signed_call(house, b'{"prompt": "' + LONG.encode() + b'"}')
+    runs = house.runs()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(send)
-        eventually(lambda: house.runs() >= 1, seconds=20)
+        eventually(lambda: house.runs() > runs, seconds=20)
         pid = killed(house, "runtime")
         assert first.result(timeout=20) != 200
     eventually(lambda: ready(house) and house.pid("runtime") not in (0, pid), seconds=30)
