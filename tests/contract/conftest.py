@@ -58,12 +58,12 @@ def memory_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryHo
         yield house
 
 
-def with_memory(house: MemoryHouse, folder: Path, clock: MovableClock) -> OpenedStores:
+def with_memory(house: MemoryHouse, folder: Path, clock: MovableClock, memory: str = MEMORY) -> OpenedStores:
     """SQLite with the texts of messages in AgentCore Memory."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in house.environment().items():
             environment.setenv(name, value)
-        return over(open_gateway(folder / "gateway.db", clock=clock), MEMORY, region="us-east-1")
+        return over(open_gateway(folder / "gateway.db", clock=clock), memory, region="us-east-1")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.contract.building import ANNA, BORIS, MovableClock, new_turn, result_of, whole_turn
 from tests.contract.conftest import with_memory
-from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
+from tests.unit.agent_door.memory_house import GONE, MEMORY, MemoryHouse, memory_house
 
 from doorward.errors import Conflict, StoreUnavailable
 from doorward.model.chat import MessageStatus
@@ -156,6 +156,16 @@ async def test_without_the_memory_nothing_begins_and_nothing_looks_empty(tmp_pat
         assert conversation is not None
         assert conversation.message_count == 2
         await asyncio.to_thread(stores.close)
+
+
+async def test_a_memory_that_is_not_there_is_no_defect_of_the_house(
+    house: MemoryHouse, tmp_path: Path, clock: MovableClock
+) -> None:
+    stores = with_memory(house, tmp_path, clock, GONE)
+    with pytest.raises(StoreUnavailable) as caught:
+        await stores.turns.begin(new_turn())
+    assert caught.value.code == "store_unavailable"
+    await asyncio.to_thread(stores.close)
 
 
 async def test_a_memory_that_throttles_says_so(tmp_path: Path, clock: MovableClock) -> None:

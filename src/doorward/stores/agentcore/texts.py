@@ -130,15 +130,15 @@ class Texts:
         return answer
 
 
-class _NotThere(Exception):
-    """There is no such event."""
+class _NotThere(StoreUnavailable):
+    """There is no such event; where none was asked for, no such memory."""
 
 
 def _meaning(error: ClientError) -> Exception:
     """INVARIANT: nothing of the request's values is in what is raised or logged."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code == _NOT_FOUND:
-        return _NotThere()
+        return _NotThere("The memory is not there.")
     log.warning("memory_refused", reason=code)
     if code in _THROTTLED:
         return StoreUnavailable("The memory takes no more for the moment.", code="store_throttled")
