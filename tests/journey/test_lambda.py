@@ -65,7 +65,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
     with moto_server() as url:
         pool = _pool(url)
         keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False).json()
-        cloud = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys, limit=7.0)
+        cloud = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys)
         cloud.start()
         try:
             with running_house(folder / "agent") as house:
@@ -208,7 +208,10 @@ def test_a_message_is_streamed_with_numbered_events(there: LambdaHouse) -> None:
     assert (events[0]["type"], events[-1]["type"]) == ("RUN_STARTED", "RUN_FINISHED")
 
 
-def test_a_turn_longer_than_the_gateways_limit_is_read_on_to_its_end_and_runs_once(there: LambdaHouse) -> None:
+def test_a_turn_longer_than_the_gateways_limit_is_read_on_to_its_end_and_runs_once(
+    there: LambdaHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(there.cloud, "limit", 7.0)
     runs = there.house.runs()
     with there.client() as client:
         answer = client.post("/api/chat", json={"message": "please wait 5 seconds"})
@@ -224,7 +227,10 @@ def test_a_turn_longer_than_the_gateways_limit_is_read_on_to_its_end_and_runs_on
     assert there.house.runs() == runs + 1
 
 
-def test_a_stream_longer_than_the_gateways_limit_ends_open_and_is_read_on_where_it_was(there: LambdaHouse) -> None:
+def test_a_stream_longer_than_the_gateways_limit_ends_open_and_is_read_on_where_it_was(
+    there: LambdaHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(there.cloud, "limit", 7.0)
     headers = {"accept": "text/event-stream"}
     with there.client() as client:
         first = client.post("/api/chat", json={"message": "please wait 5 seconds"}, headers=headers)
