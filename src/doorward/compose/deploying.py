@@ -64,7 +64,12 @@ _ABOUT = {
 
 
 def plan_of(settings: Settings, pattern: Pattern) -> Plan:
-    """What the settings mean on AWS."""
+    """What the settings mean on AWS. Raises `ConfigurationError` (``memory_not_deployed``)."""
+    if settings.chat.memory:
+        raise ConfigurationError(
+            "chat.memory is not in the templates: the functions' roles have no way to a memory. Leave it out here.",
+            code="memory_not_deployed",
+        )
     settings = msgspec.structs.replace(settings, pattern=pattern)
     routes = _routes(settings)
     front = settings.front_door
@@ -90,7 +95,7 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
 def write(settings: Settings, pattern: Pattern, out: Path) -> list[Path]:
     """Write all of it into `out`. Files of an earlier run are replaced, others are left. The templates' paths.
 
-    Raises `ConfigurationError` when `out` cannot be written or the agent's file is not there.
+    Raises `ConfigurationError` as `plan_of`, and when `out` cannot be written or the agent's file is not there.
     """
     plan = plan_of(settings, pattern)
     source = agent_file(settings.agent.file)
