@@ -36,6 +36,9 @@ from doorward.telemetry.metrics import AGENT_RUNS
 
 log = structlog.get_logger()
 
+# How long a stop waits for the end of what it stopped.
+STOPPING_SECONDS = 1.0
+
 # Our own services give up on a silent agent first, and know why.
 STALL_GRACE = 5.0
 
@@ -213,4 +216,8 @@ class RuntimeHost:
         if invocation is None or turn_of(caller) not in ("", invocation.turn_id):
             return False
         invocation.abort("stopped")
+        # Whoever stops it means to go on in its session, which is busy until then.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOPPING_SECONDS):
+                await invocation.over.wait()
         return True

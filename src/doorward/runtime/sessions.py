@@ -65,6 +65,7 @@ class Invocation:
         self.began_at = time.time()
         self.silence: float | None = None
         self.aborted = ""
+        self.over = asyncio.Event()
         self.hang_up: Callable[[], None] | None = None
         self.deadline = loop.time() + timeout
         self._timer = loop.call_at(self.deadline, self.abort, "timeout")
@@ -104,6 +105,7 @@ class Invocations:
     def end(self, invocation: Invocation) -> None:
         """Forget a call; may be said twice."""
         invocation.disarm()
+        invocation.over.set()
         if self._by_handle.pop(invocation.handle, None) is not None:
             del self._by_key[invocation.key]
         if not self._by_handle:
