@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import cfnlint
 import pytest
 
 from doorward.compose.deploying import plan_of
@@ -76,6 +78,27 @@ def test_one_role_may_run_the_agent_and_everybody_else_is_denied(pattern: str, c
         assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["NobodyElse"]["Action"]
         assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["OnlyOurService"]["Action"]
         assert rules["OnlyOurService"]["Principal"] == {"AWS": [f"${{{caller}.Arn}}"]}
+
+
+def test_nobody_opens_a_shell_and_nobody_but_one_role_uses_the_runtime_in_any_way_that_aws_knows() -> None:
+    """AP-BYP-01. AWS adds actions; the list in cfn-lint's own data is newer than any of ours can be."""
+    known = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text("utf-8"))
+    actions = known["bedrock-agentcore"]["Actions"]
+    used = {f"bedrock-agentcore:{name}" for name in actions if name.startswith("invokeagentruntime")}
+    shells = {name for name in used if "command" in name}
+    assert len(used) >= 6
+    assert len(shells) >= 2
+    used |= {"bedrock-agentcore:getagentcard", "bedrock-agentcore:stopruntimesession"}
+    for pattern in SIGNED:
+        found = made(pattern)
+        for policy in of_kind(found, "AWS::BedrockAgentCore::ResourcePolicy").values():
+            rules = {each["Sid"]: each for each in json.loads(policy["Policy"]["Fn::Sub"])["Statement"]}
+            assert {action.lower() for action in rules["NobodyElse"]["Action"]} == used
+            assert {action.lower() for action in rules["NoShell"]["Action"]} == shells
+            assert "bedrock-agentcore:StopRuntimeSession" in rules["OnlyOurService"]["Action"]
+        agent = of_kind(found, "AWS::IAM::Role")["AgentRole"]
+        (none,) = [rule for rule in statements(agent) if rule["Sid"] == "CallsNoAgent"]
+        assert used <= {action.lower() for action in none["Action"]}
 
 
 def test_the_functions_that_people_reach_can_neither_run_nor_stop_an_agent() -> None:

@@ -21,11 +21,20 @@ from doorward.deploy.aws.template import (
 from doorward.deploy.document import Node
 
 TURN_TOKEN = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Turn-Token"  # noqa: S105 - a header's name
-_INVOKE = [
+# What opens a shell in the agent's session: nobody's, not the service's either.
+_SHELL = [
+    "bedrock-agentcore:InvokeAgentRuntimeCommand",
+    "bedrock-agentcore:InvokeAgentRuntimeCommandShell",
+]
+# Every action on a runtime's data plane, by AWS's service authorization reference; a test holds it to cfn-lint's copy.
+_USE = [
     "bedrock-agentcore:InvokeAgentRuntime",
     "bedrock-agentcore:InvokeAgentRuntimeForUser",
-    "bedrock-agentcore:InvokeAgentRuntimeCommand",
     "bedrock-agentcore:InvokeAgentRuntimeWithWebSocketStream",
+    "bedrock-agentcore:InvokeAgentRuntimeWithWebSocketStreamForUser",
+    *_SHELL,
+    "bedrock-agentcore:GetAgentCard",
+    "bedrock-agentcore:StopRuntimeSession",
 ]
 ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
 
@@ -128,7 +137,7 @@ def _policy(target: str, arns: list[str]) -> Map:
             "Sid": "NobodyElse",
             "Effect": "Deny",
             "Principal": everybody,
-            "Action": [*_INVOKE],
+            "Action": [*_USE],
             "Resource": target,
             "Condition": {"ArnNotEquals": {"aws:PrincipalArn": arns}},
         },
@@ -136,7 +145,7 @@ def _policy(target: str, arns: list[str]) -> Map:
             "Sid": "NoShell",
             "Effect": "Deny",
             "Principal": everybody,
-            "Action": ["bedrock-agentcore:InvokeAgentRuntimeCommand"],
+            "Action": [*_SHELL],
             "Resource": target,
         },
     ]
@@ -172,11 +181,7 @@ def _role(plan: Plan) -> Map:
         ),
         either("AgentIsImage", _pull(), NOTHING),
         # The agent is run; it runs nobody, and it takes no user's name for a string that somebody sent.
-        deny(
-            "CallsNoAgent",
-            [*_INVOKE, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"],
-            ["*"],
-        ),
+        deny("CallsNoAgent", [*_USE, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"], ["*"]),
     ]
     if plan.remembers:
         actions = ["CreateEvent", "GetEvent", "ListEvents", "DeleteEvent"]
