@@ -228,6 +228,31 @@ def test_somebody_is_told_when_the_months_bill_grows(pattern: str) -> None:
     assert kinds == {"ACTUAL", "FORECASTED"}
 
 
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_an_alarm_can_reach_its_topic_whose_key_admits_it(pattern: str) -> None:
+    """The key that AWS keeps for SNS admits no CloudWatch, and its policy is not ours to change."""
+    found = made(pattern)
+    (topic,) = of_kind(found, "AWS::SNS::Topic").values()
+    chosen = {"Fn::If": ["HasOwnKey", {"Ref": "OwnKeyArn"}, {"Fn::GetAtt": ["AlarmsKey", "Arn"]}]}
+    assert topic["KmsMasterKeyId"] == chosen
+    key = found["Resources"]["AlarmsKey"]
+    assert found["Conditions"][key["Condition"]] == {"Fn::Not": [{"Condition": "HasOwnKey"}]}
+    rules = {each["Sid"]: each for each in key["Properties"]["KeyPolicy"]["Statement"]}
+    assert rules["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert set(rules["Alarms"]["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+    said = found["Parameters"]["OwnKeyArn"]["Description"]
+    assert not [name for name in ("CloudWatch", "Logs", "SNS", "DynamoDB", "AgentCore Memory") if name not in said]
+
+
+def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
+    role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
+    (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]
+    assert rule["Resource"] == [{"Ref": "OwnKeyArn"}]
+    assert rule["Condition"] == {
+        "StringEquals": {"kms:ViaService": {"Fn::Sub": "bedrock-agentcore.${AWS::Region}.amazonaws.com"}}
+    }
+
+
 def test_settings_that_are_not_the_default_go_to_the_functions_and_secrets_never(tmp_path: Any) -> None:
     options = {"budget.user_tokens_per_day": 5000, "front_door.user_requests": 7, "sign_in.client_secret": "s3cret"}
     found = made("conversations", **options)

@@ -3,6 +3,7 @@
 import json
 
 from doorward.deploy.aws.identity import SCOPE
+from doorward.deploy.aws.keys import by_way_of
 from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.template import (
     NOTHING,
@@ -187,6 +188,7 @@ def _role(plan: Plan) -> Map:
         actions = ["CreateEvent", "GetEvent", "ListEvents", "DeleteEvent"]
         own = [f"bedrock-agentcore:{action}" for action in actions]
         statements.append(allow("OneMemory", own, [att("AgentMemory", "MemoryArn")]))
+        statements.append(either("HasOwnKey", by_way_of("OwnKeyOfMemory", "bedrock-agentcore"), NOTHING))
     return role(
         "bedrock-agentcore.amazonaws.com",
         statements,

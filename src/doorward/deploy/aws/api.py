@@ -10,7 +10,6 @@ from doorward.deploy.aws.template import (
     att,
     either,
     excused,
-    given,
     ref,
     resource,
     role,
@@ -73,7 +72,7 @@ def api(plan: Plan, origin: Map) -> Fragment:
                 "Description": "Set the account's one role for API Gateway's logs; no: it is set already.",
             }
         },
-        conditions={"SetsLogRole": {"Fn::Equals": [ref("ApiLogRole"), "yes"]}, "HasOwnKey": given("OwnKeyArn")},
+        conditions={"SetsLogRole": {"Fn::Equals": [ref("ApiLogRole"), "yes"]}},
         resources=resources,
         outputs={"ApiUrl": {"Value": sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${ApiStage}")}},
     )

@@ -12,7 +12,6 @@ from doorward.deploy.aws.template import (
     deny,
     either,
     excused,
-    given,
     ref,
     resource,
     role,
@@ -46,13 +45,8 @@ def functions(plan: Plan, origin: Map) -> Fragment:
         resources |= _function(plan, name, function, origin)
     parameters: dict[str, Map] = {
         "FunctionKey": {"Type": "String", "Description": "Key of the functions' zip in the artifact bucket."},
-        "OwnKeyArn": {
-            "Type": "String",
-            "Default": "",
-            "Description": "ARN of a KMS key of yours for data and logs; empty: keys that AWS owns.",
-        },
     }
-    conditions: dict[str, Map] = {"HasOwnKey": given("OwnKeyArn")}
+    conditions: dict[str, Map] = {}
     if plan.remembers:
         resources |= _turns_events()
         parameters["TurnsAtOnce"] = {

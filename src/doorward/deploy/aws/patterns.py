@@ -5,6 +5,7 @@ from doorward.deploy.aws.api import api
 from doorward.deploy.aws.edge import edge
 from doorward.deploy.aws.functions import callers, functions
 from doorward.deploy.aws.identity import identity
+from doorward.deploy.aws.keys import alarms_key, own_key
 from doorward.deploy.aws.page import page
 from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.table import table
@@ -30,8 +31,7 @@ def template(plan: Plan) -> Map:
             agent(plan, ()),
             api(plan, elsewhere),
             edge(plan),
-            watching(plan),
-            budget(plan),
+            *_watched(plan),
         ],
         "two-doors": lambda: [
             _origin(),
@@ -40,8 +40,7 @@ def template(plan: Plan) -> Map:
             functions(plan, elsewhere),
             api(plan, elsewhere),
             edge(plan),
-            watching(plan),
-            budget(plan),
+            *_watched(plan),
         ],
         "conversations": lambda: _conversations(plan),
     }
@@ -59,9 +58,12 @@ def _conversations(plan: Plan) -> list[Fragment]:
         api(plan, own),
         edge(plan),
         page(plan),
-        watching(plan),
-        budget(plan),
+        *_watched(plan),
     ]
+
+
+def _watched(plan: Plan) -> list[Fragment]:
+    return [own_key(), alarms_key(), watching(plan), budget(plan)]
 
 
 def _page_domain() -> Map:

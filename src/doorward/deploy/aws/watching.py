@@ -2,8 +2,9 @@
 
 import json
 
+from doorward.deploy.aws.keys import key_of_alarms
 from doorward.deploy.aws.plan import Plan
-from doorward.deploy.aws.template import Fragment, Map, either, given, ref, resource, sub
+from doorward.deploy.aws.template import Fragment, Map, ref, resource, sub
 from doorward.deploy.document import Node
 
 _DIMENSION = {"AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName", "AWS/DynamoDB": "TableName"}
@@ -64,12 +65,9 @@ def watching(plan: Plan) -> Fragment:
     if plan.remembers:
         alarms["TableThrottledAlarm"] = _alarm("AWS/DynamoDB", "ThrottledRequests", ref("Table"), 1)
         alarms["TableFailsAlarm"] = _alarm("AWS/DynamoDB", "SystemErrors", ref("Table"), 1)
-    topic: Map = {"KmsMasterKeyId": either("HasOwnKey", ref("OwnKeyArn"), "alias/aws/sns")}
     return Fragment(
-        parameters={"OwnKeyArn": _OWN_KEY},
-        conditions={"HasOwnKey": given("OwnKeyArn")},
         resources={
-            "Alarms": resource("AWS::SNS::Topic", topic),
+            "Alarms": resource("AWS::SNS::Topic", {"KmsMasterKeyId": key_of_alarms()}),
             "AlarmsByMail": resource(
                 "AWS::SNS::Subscription",
                 {"TopicArn": ref("Alarms"), "Protocol": "email", "Endpoint": ref("AlarmEmail")},
@@ -79,13 +77,6 @@ def watching(plan: Plan) -> Fragment:
             "Dashboard": resource("AWS::CloudWatch::Dashboard", {"DashboardBody": sub(_dashboard(plan, names))}),
         },
     )
-
-
-_OWN_KEY: Map = {
-    "Type": "String",
-    "Default": "",
-    "Description": "ARN of a KMS key of yours for data and logs; empty: keys that AWS owns.",
-}
 
 
 def _alarm(namespace: str, metric: str, of: Map, threshold: int) -> Map:
