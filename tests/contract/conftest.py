@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.contract.building import MovableClock
-from tests.contract.dynamo import fresh_table, moto
+from tests.contract.dynamo import Watched, fresh_table, moto
+from tests.contract.dynamo_faults import between
 from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
 
 from doorward.ports.functions import OpenedStores
@@ -71,6 +72,17 @@ def dynamo_server() -> Iterator[str]:
     """moto's DynamoDB over HTTP, and what every AWS program reads to find it."""
     with moto() as url:
         yield url
+
+
+@pytest.fixture
+def watched(dynamo_server: str, monkeypatch: pytest.MonkeyPatch, clock: MovableClock) -> Iterator[Watched]:
+    name = fresh_table()
+    with between(dynamo_server) as (url, place), monkeypatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        stores = open_table(name, region="us-east-1", clock=clock)
+        environment.undo()
+        yield Watched(name, stores, place)
+        stores.close()
 
 
 @pytest.fixture(params=sorted(RUNTIME_ENGINES))

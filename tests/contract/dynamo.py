@@ -4,14 +4,17 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
+from tests.contract.dynamo_faults import Between
 from werkzeug.serving import make_server
 
 from doorward.deploy.aws.table import definition
+from doorward.stores.dynamodb.open import DynamoStores
 
 KEYS = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes")
 _numbers = itertools.count(1)
@@ -66,3 +69,27 @@ def fresh_table() -> str:
     new_table(name, dynamo)
     dynamo.close()
     return name
+
+
+@dataclass
+class Watched:
+    """A table, and what goes to and fro: `watched` in conftest."""
+
+    name: str
+    stores: DynamoStores
+    place: Between
+
+    def kinds(self) -> set[str]:
+        """The kinds of items that are there."""
+        dynamo = client()
+        found = {item["pk"]["S"].partition("#")[0] for item in dynamo.scan(TableName=self.name)["Items"]}
+        dynamo.close()
+        return found
+
+    def count(self, prefix: str) -> int:
+        """How many items have a partition key that begins so."""
+        dynamo = client()
+        pages = dynamo.get_paginator("scan").paginate(TableName=self.name)
+        found = sum(item["pk"]["S"].startswith(prefix) for page in pages for item in page["Items"])
+        dynamo.close()
+        return found

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import structlog.testing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.unit.services.house import AGENT, ANNA, BEN, INVOKER, Script, ScriptedAgent, delta, sse
 
@@ -21,6 +23,8 @@ from doorward.errors import (
 )
 from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.chat import TurnResult, TurnStatus
+from doorward.ports.conversations import KeyedTurnStore
+from doorward.ports.functions import Marks
 from doorward.ports.services import Sending
 from doorward.services.chat.handed import HandedChat, HandedOptions, HandedTurn, Parts
 from doorward.services.chat.handed_runs import HandedRuns
@@ -242,3 +246,64 @@ async def test_without_marks_no_turn_begins_and_none_is_run(there: Functions) ->
         await HandedRuns(there.ways, NoMarks(), there.options).run(there.runner.handed(), deadline=time.time() + 60)
     assert len(there.runner.events) == 1
     assert there.agent.calls == []
+
+
+class BrokenAtTheEnd:
+    """Marks that answer until a turn has ended."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+
+    async def take(self, name: str, *, until: float) -> bool:
+        return await self._marks.take(name, until=until)
+
+    async def taken(self, name: str) -> bool:
+        return await self._marks.taken(name)
+
+    async def give(self, name: str) -> None:
+        raise StoreUnavailable("The store does not answer.")
+
+
+class BrokenTurns:
+    """The turns of a house; `refused` says what they refuse, and how often."""
+
+    def __init__(self, turns: KeyedTurnStore) -> None:
+        self._turns = turns
+        self.refused: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if self.refused.get(name, 0):
+            self.refused[name] -= 1
+            return self._refuse
+        return getattr(self._turns, name)
+
+    async def _refuse(self, *_: object, **__: object) -> None:
+        raise StoreUnavailable("The store does not answer.")
+
+
+def with_turns(there: Functions, turns: BrokenTurns) -> Callable[[Callable[[TurnResult], None]], TurnWays]:
+    """The ways of a turn over these."""
+    return lambda late: msgspec.structs.replace(there.ways(late), turns=turns)
+
+
+async def test_a_store_that_is_away_at_the_end_of_a_turn_leaves_its_end_for_later(there: Functions) -> None:
+    turn_id = await begun(there)
+    turns = BrokenTurns(there.stores.turns)
+    turns.refused = {"finish": 2}
+    runs = HandedRuns(with_turns(there, turns), BrokenAtTheEnd(there.stores.marks), there.options)
+    await runs.run(there.runner.handed(), deadline=time.time() + 60)
+    assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.COMPLETED
+
+
+async def test_a_lost_turn_that_cannot_be_closed_now_is_left_for_the_next_sweep_and_not_counted(
+    there: Functions,
+) -> None:
+    turn_id = await begun(there)
+    turns = BrokenTurns(there.stores.turns)
+    turns.refused = {"events": 1}
+    runs = HandedRuns(with_turns(there, turns), there.stores.marks, there.options)
+    with structlog.testing.capture_logs() as logs:
+        assert await runs.sweep(lost_after=-1.0) == 0
+    assert {"turn_not_run"} <= {entry["event"] for entry in logs}
+    assert await runs.sweep(lost_after=-1.0) == 1
+    assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.INTERRUPTED

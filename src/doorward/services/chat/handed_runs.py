@@ -50,29 +50,40 @@ class HandedRuns:
             job = _within(handed.job, left)
             run = TurnRun(job, ways, Stored(job.new, ways.turns, ways.invoker))
             await self._to_the_end(run, ways)
+            await late.unwritten(ways)
         finally:
-            if handed.place:
-                await self._marks.give(handed.place)
-        await late.written(ways)
+            await self._give(handed.place)
+
+    async def _give(self, place: str) -> None:
+        """Give it back, if there is one. When the store does not answer, it is free once its time is over."""
+        if not place:
+            return
+        try:
+            await self._marks.give(place)
+        except DoorwardError as error:
+            log.warning("place_not_given_back", code=error.code)
 
     async def sweep(self, *, lost_after: float) -> int:
-        """Close the turns that began so many seconds ago and still run: whoever ran them is gone. Returns how many."""
+        """Close the turns that began so many seconds ago and still run: whoever ran them is gone. Returns how many were
+        closed; the others are left for the next time."""
         late = _Late()
         ways = self._ways(late.add)
         now = ways.clock()
-        lost = [turn for turn in await ways.turns.open_turns() if now - turn.turn.started_at > lost_after]
-        for turn in lost:
-            log.warning("turn_lost", turn=turn.turn.id)
-            await self._close(turn, ways)
-        await late.written(ways)
-        return len(lost)
+        closed = 0
+        for turn in await ways.turns.open_turns():
+            if now - turn.turn.started_at > lost_after:
+                log.warning("turn_lost", turn=turn.turn.id)
+                closed += await self._close(turn, ways)
+        return closed - await late.unwritten(ways)
 
-    async def _close(self, left: OpenTurn, ways: TurnWays) -> None:
+    async def _close(self, left: OpenTurn, ways: TurnWays) -> bool:
         job = job_left(self._options, left, ways.clock())
         source: Source = LeftRunning(left, ways.turns, ways.invoker, job.new.answer_id)
-        await self._to_the_end(TurnRun(job, ways, source), ways)
+        run = TurnRun(job, ways, source)
+        return await self._to_the_end(run, ways)
 
-    async def _to_the_end(self, run: TurnRun, ways: TurnWays) -> None:
+    async def _to_the_end(self, run: TurnRun, ways: TurnWays) -> bool:
+        """Whether it has one: in the store, or in what is written late."""
         watch = asyncio.create_task(self._watch(run))
         try:
             await asyncio.wait({run.task})
@@ -83,6 +94,7 @@ class HandedRuns:
         error = None if run.task.cancelled() else run.task.exception()
         if error is not None:
             log.error("turn_broke", turn=run.job.new.turn_id, error=type(error).__name__)
+        return error is None and _has_ended(run)
 
     async def _watch(self, run: TurnRun) -> None:
         """Stop it when its owner says so."""
@@ -105,13 +117,28 @@ class _Late:
     def add(self, result: TurnResult) -> None:
         self._results.append(result)
 
-    async def written(self, ways: TurnWays) -> None:
+    async def unwritten(self, ways: TurnWays) -> int:
+        """Write them now; how many are left."""
+        written = 0
         try:
             async with asyncio.timeout(CLOSING_SECONDS / 2):
                 for result in self._results:
-                    await finish_later(ways.turns, result)
+                    written += await finish_later(ways.turns, result)
         except TimeoutError:
             log.exception("turn_left_open")
+        return len(self._results) - written
+
+
+def _has_ended(run: TurnRun) -> bool:
+    """Says why it could not even begin to be closed, when that is so."""
+    if not run.begun.done() or run.begun.cancelled():
+        return False
+    refused = run.begun.exception()
+    if refused is not None:
+        code = refused.code if isinstance(refused, DoorwardError) else type(refused).__name__
+        log.warning("turn_not_run", turn=run.job.new.turn_id, code=code)
+        return False
+    return run.ended.done() and run.ended.exception() is None
 
 
 async def _tell_agent(run: TurnRun, ways: TurnWays) -> None:

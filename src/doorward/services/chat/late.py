@@ -14,8 +14,8 @@ log = structlog.get_logger()
 RETRIES = (0.05, 0.2, 1.0, 5.0, *(30.0,) * 20)
 
 
-async def finish_later(turns: TurnStore, result: TurnResult) -> None:
-    """Try until it is written, can never be, or the tries are used up. Never raises."""
+async def finish_later(turns: TurnStore, result: TurnResult) -> bool:
+    """Try until it is written, can never be, or the tries are used up: whether it was written. Never raises."""
     for delay in RETRIES:
         await asyncio.sleep(delay)
         try:
@@ -24,7 +24,8 @@ async def finish_later(turns: TurnStore, result: TurnResult) -> None:
             continue
         except DoorwardError as error:  # it was deleted meanwhile, or can never be written
             log.warning("turn_left_open", turn=result.turn_id, code=error.code)
-            return
+            return False
         log.info("turn_closed_late", turn=result.turn_id)
-        return
+        return True
     log.error("turn_left_open", turn=result.turn_id)
+    return False

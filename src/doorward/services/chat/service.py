@@ -283,7 +283,10 @@ class ChatService:
 
     def _try_again(self, result: TurnResult) -> None:
         if not self._closing:
-            self._chore(finish_later(self._turns, result))
+            self._chore(self._end_later(result))
+
+    async def _end_later(self, result: TurnResult) -> None:
+        await finish_later(self._turns, result)
 
     def _chore(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -18,7 +18,8 @@ from doorward.stores.dynamodb.values import Item
 from doorward.stores.dynamodb.writes import NEW, Write, delete, put, update
 
 KEPT_DAYS = 90
-# What was set aside for no turn is lost when nobody has settled it for so long: no call lasts longer.
+# What was set aside for no turn is lost when nobody has settled it for so long: no call lasts longer. It is then spent,
+# and stays counted when DynamoDB removes its item a day later.
 LOST_AFTER = 7200.0  # seconds
 _DAY = 86400
 
@@ -121,7 +122,8 @@ class DynamoBudgets:
         self._clock = clock
 
     async def reserve(self, charge_id: str, reservation: Reservation, *, at: float) -> None:
-        charge = put(layout.charge(charge_id), {**held(reservation), "at": at}, NEW)
+        expires = int(at + LOST_AFTER) + _DAY
+        charge = put(layout.charge(charge_id), {**held(reservation), "at": at, layout.TIME_TO_LIVE: expires}, NEW)
         try:
             await self._table.write(charge, *set_aside(reservation))
         except ConditionFailed as failure:

@@ -24,11 +24,12 @@ _SAME = "#number = :number"
 
 
 class DynamoConversations:
-    """`ConversationStore` on DynamoDB."""
+    """`ConversationStore` on DynamoDB. Who deletes waits `erase_within` seconds for what that leaves to be erased."""
 
-    def __init__(self, table: Table, cursors: Cursors) -> None:
+    def __init__(self, table: Table, cursors: Cursors, *, erase_within: float = 3.0) -> None:
         self._table = table
         self._cursors = cursors
+        self._erase_within = erase_within
 
     async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[Conversation]:
         place = None if cursor is None else self._cursors.read(cursor, "conversations", owner)
@@ -75,7 +76,7 @@ class DynamoConversations:
                 await self._table.write(gone, left, *([to_be_forgotten(user, session_id)] if user else []))
             except ConditionFailed:
                 continue
-            await erase(self._table, owner, known.number)
+            await erase(self._table, owner, known.number, within=self._erase_within)
             return True
         raise contended()
 

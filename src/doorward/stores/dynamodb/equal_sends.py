@@ -13,13 +13,10 @@ from doorward.stores.dynamodb.writes import NEW, Write, put
 _KEPT_AFTER = 7 * 86_400
 
 
-def turn_of_key(item: Item | None, idempotency: Idempotency) -> str | None:
-    """The id of the turn that the key began, None for a new one. `KeyReused` for another body."""
-    if item is None:
-        return None
+def same_body(item: Item, idempotency: Idempotency) -> None:
+    """`KeyReused` when the key came with another body."""
     if item["body"] != idempotency.body:
         raise KeyReused("This Idempotency-Key was sent before with another body.")
-    return str(item["turn"])
 
 
 def keep_key(turn: NewTurn, idempotency: Idempotency, old: Item | None) -> Write:

@@ -4,11 +4,9 @@ deletes, `turns.py` refuses to begin one anew while it is here, and the service 
 from doorward.model.chat import Forgotten
 from doorward.model.principals import User
 from doorward.stores.dynamodb import layout
-from doorward.stores.dynamodb.erasing import erase
+from doorward.stores.dynamodb.erasing import erase_what_is_left
 from doorward.stores.dynamodb.table import Table
 from doorward.stores.dynamodb.writes import Write, check, delete, put
-
-_AT_ONCE = 5
 
 
 def to_be_forgotten(user: User, session_id: str) -> Write:
@@ -23,14 +21,13 @@ def not_being_forgotten(owner: str, session_id: str) -> Write:
 
 
 class DynamoForgotten:
-    """`ForgottenStore` on DynamoDB. Who asks what is pending also goes on with deletions whose process died."""
+    """`ForgottenStore` on DynamoDB. Who asks what is pending also goes on with deletions that are not through."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     async def pending(self, *, limit: int) -> list[Forgotten]:
-        for left in await self._table.query(layout.REMOVED, limit=_AT_ONCE):
-            await erase(self._table, left["owner"], left["number"])
+        await erase_what_is_left(self._table)
         items = await self._table.query(layout.FORGOTTEN, limit=limit)
         return [Forgotten(issuer=item["issuer"], subject=item["subject"], session_id=item["session"]) for item in items]
 

@@ -1,11 +1,14 @@
 """Names that are taken for a time."""
 
+import secrets
+
 from doorward.ports.clock import Clock
 from doorward.stores.dynamodb import layout
 from doorward.stores.dynamodb.table import Table
 from doorward.stores.dynamodb.writes import delete, put
 
-_FREE = "attribute_not_exists(#pk) OR #until <= :now"
+# Whoever takes one is named, so that a try whose answer was lost, made again by the client, has still taken it.
+_FREE = "attribute_not_exists(#pk) OR #until <= :now OR #by = :me"
 
 
 class DynamoMarks:
@@ -16,8 +19,9 @@ class DynamoMarks:
         self._clock = clock
 
     async def take(self, name: str, *, until: float) -> bool:
-        item = {"until": until, layout.TIME_TO_LIVE: int(until) + 1}
-        return await self._table.put_alone(put(layout.mark(name), item, _FREE, now=self._clock()))
+        me = secrets.token_hex(8)
+        item = {"until": until, "by": me, layout.TIME_TO_LIVE: int(until) + 1}
+        return await self._table.put_alone(put(layout.mark(name), item, _FREE, now=self._clock(), me=me))
 
     async def taken(self, name: str) -> bool:
         item = await self._table.get(layout.mark(name))

@@ -33,8 +33,10 @@ MOST_READ_AT_ONCE = 100
 _THROTTLED = frozenset(
     ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "ThrottledException")
 )
-# Why one write of a transaction did not go through, though its condition may hold.
-_PASSING = frozenset(("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
+# Why a write did not go through, though its condition may hold: somebody else's was at the same item at that moment.
+_IN_THE_WAY = frozenset(("TransactionConflict", "TransactionConflictException", "TransactionInProgressException"))
+# The same words as within a transaction.
+_THROTTLED_WITHIN = frozenset(("ThrottlingError", "ProvisionedThroughputExceeded"))
 
 
 class ConditionFailed(Exception):
@@ -152,15 +154,8 @@ class Table:
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def write(self, *writes: Write) -> None:
-        """All of them or none, durably. Raises `ConditionFailed`. What only stood in another's way is tried again."""
-        for attempt in range(ATTEMPTS):
-            try:
-                await self._call("transact_write_items", table=False, TransactItems=self._placed(writes))
-            except _Passing:
-                await _pause(attempt)
-            else:
-                return
-        raise contended()
+        """All of them or none, durably. Raises `ConditionFailed`."""
+        await self._call("transact_write_items", table=False, TransactItems=self._placed(writes))
 
     async def delete_all(self, keys: Iterable[Key]) -> None:
         """Delete them, in no order and not as a whole; the ones that were taken stay deleted when it fails."""
@@ -198,11 +193,22 @@ class Table:
             raise StoreUnavailable("The store is closed.")
         named = {"TableName": self._name, **parameters} if table else parameters
         send: Callable[[], Item] = partial(_sent, getattr(self._client, operation), named)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, send)
+        passing = _Passing(contended())
+        for attempt in range(ATTEMPTS):
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, send)
+            except _Passing as error:
+                passing = error
+            await _pause(attempt)
+        raise passing.at_last
 
 
 class _Passing(Exception):
-    """Another transaction was at the same item at the same time."""
+    """Nothing was written, and the same may be taken in a moment. `at_last` says why it was not, when it never is."""
+
+    def __init__(self, at_last: DoorwardError) -> None:
+        super().__init__()
+        self.at_last = at_last
 
 
 def _sent(send: Callable[..., Item], parameters: Mapping[str, Any]) -> Item:
@@ -225,11 +231,13 @@ def _meaning(error: ClientError) -> Exception:
         failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
         if failed:
             return ConditionFailed(failed)
-        if _PASSING.intersection(reasons):
-            return _Passing()
+        if _THROTTLED_WITHIN.intersection(reasons):
+            return _Passing(_throttled())
+        if _IN_THE_WAY.intersection(reasons):
+            return _Passing(contended())
         code = ",".join(reason for reason in reasons if reason != "None")
-    if code == "TransactionInProgressException":
-        return _Passing()
+    if code in _IN_THE_WAY:
+        return _Passing(contended())
     log.warning("store_refused", reason=code)
     return _throttled() if code in _THROTTLED else StoreUnavailable("The store could not do what it was asked.")
 

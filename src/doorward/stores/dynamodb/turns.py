@@ -13,19 +13,20 @@ from doorward.errors import Conflict, InvalidInput, NotFound
 from doorward.model.chat import Idempotency, NewTurn, OpenTurn, Turn, TurnEvent, TurnResult, TurnStatus
 from doorward.stores.dynamodb import found, layout
 from doorward.stores.dynamodb.budgets import exhausted, held, set_aside
-from doorward.stores.dynamodb.equal_sends import keep_key, turn_of_key
+from doorward.stores.dynamodb.equal_sends import keep_key, same_body
 from doorward.stores.dynamodb.forgotten import not_being_forgotten
 from doorward.stores.dynamodb.found import Found
 from doorward.stores.dynamodb.layout import Key
-from doorward.stores.dynamodb.parts import joined, with_parts
+from doorward.stores.dynamodb.parts import Parts, joined
 from doorward.stores.dynamodb.search import words_item
 from doorward.stores.dynamodb.table import ATTEMPTS, ConditionFailed, Range, Table, contended
-from doorward.stores.dynamodb.turn_ends import finish
+from doorward.stores.dynamodb.turn_ends import event_batch, finish
 from doorward.stores.dynamodb.values import Item
 from doorward.stores.dynamodb.writes import NEW, Write, put, update
 from doorward.stores.event_batch import LAST_EVENT, packed, unpacked
 
 LAST_POSITION = 9_999_999_999
+_BATCHES_AT_ONCE = 32
 
 
 class _Beginning(Struct, frozen=True, kw_only=True):
@@ -65,22 +66,20 @@ class DynamoTurns:
             running=TurnStatus.RUNNING,
             before=first - 1,
         )
-        batch = await event_batch(self._table, turn_id, events, data)
+        parts = Parts(self._table)
+        batch = await event_batch(parts, turn_id, events, data)
         try:
             await self._table.write(grown, batch)
         except ConditionFailed:
             # It did hold a moment ago: a first try was written and its answer was lost, or somebody else was faster.
             item = await self._table.get(layout.turn(turn_id))
             if item is None or item["last"] != last:
+                await parts.take_back()
                 await self._growing(turn_id, first)
                 raise contended() from None
 
     async def finish(self, result: TurnResult) -> None:
-        data = packed(result.events)
-        batch = None
-        if result.events:
-            batch = await event_batch(self._table, result.turn_id, result.events, data)
-        await finish(self._table, result, batch)
+        await finish(self._table, result, self.events)
 
     async def get(self, owner: str, turn_id: str) -> Turn | None:
         item = await self._table.get(layout.turn(turn_id))
@@ -95,11 +94,11 @@ class DynamoTurns:
         last = min(after + limit, LAST_EVENT)
         if last <= after:
             return []
-        # Each batch holds at least one event, so that many batches are enough.
-        within = Range(layout.last_event(after + 1), "E~")
+        # Each batch holds at least one event, mostly some; a few batches at a time read little that is not shown.
+        within, at_once = Range(layout.last_event(after + 1), "E~"), min(limit, _BATCHES_AT_ONCE)
         read: list[TurnEvent] = []
         items: list[Item] = []
-        async for page in self._table.pages(layout.events(turn_id), within):
+        async for page in self._table.pages(layout.events(turn_id), within, limit=at_once):
             items += page
             read = [event for item, data in joined(items) for event in unpacked(item["first"], data)]
             if read and read[-1].sequence >= last:
@@ -110,7 +109,8 @@ class DynamoTurns:
         places = [item for shard in range(layout.SHARDS) for item in await self._table.query(layout.open_turns(shard))]
         order = [item["turn"] for item in sorted(places, key=lambda item: str(item["sk"]))]
         items = {item["id"]: item for item in await self._table.get_all([layout.turn(turn_id) for turn_id in order])}
-        return [await self._open_turn(items[turn_id]) for turn_id in order if turn_id in items]
+        running = [items[turn_id] for turn_id in order if turn_id in items]
+        return [await self._open_turn(item) for item in running if item["status"] == TurnStatus.RUNNING]
 
     async def _growing(self, turn_id: str, first: int) -> None:
         """Raise what keeps events from being appended as they are."""
@@ -139,13 +139,13 @@ class DynamoTurns:
         )
 
     async def _of_key(self, owner: str, idempotency: Idempotency, item: Item | None, *, at: float) -> Turn | None:
-        """The turn that this key began."""
-        turn_id = turn_of_key(item, idempotency)
-        if item is None or turn_id is None:
+        """The turn that this key began, None when it is new or too old."""
+        if item is None:
             return None
-        known = await self.get(owner, turn_id)
+        known = await self.get(owner, item["turn"])
         if float(item["until"]) <= at and not (known and known.status is TurnStatus.RUNNING):
             return None
+        same_body(item, idempotency)
         if known is None:
             raise NotFound("The turn of this Idempotency-Key was deleted with its conversation.")
         return known
@@ -173,44 +173,41 @@ class DynamoTurns:
             number=conversation.number if conversation else stamp,
             position=position,
         )
-        named = await self._writes(turn, beginning, stamp)
+        parts = Parts(self._table)
+        named = await _writes(turn, beginning, stamp, parts)
         try:
             await self._table.write(*(write for _, write in named))
         except ConditionFailed as failure:
+            await parts.take_back()
             _refuse(turn, {named[place][0] for place in failure.failed})
             return None
         return _running(turn)
 
-    async def _writes(self, turn: NewTurn, beginning: _Beginning, stamp: int) -> list[tuple[str, Write]]:
-        """All that begins a turn, each with the name of what it means when its condition does not hold."""
-        number, place = beginning.number, beginning.position
-        open_turn = layout.open_turn(turn.turn_id, stamp)
-        message = Key(layout.messages(turn.owner, number), layout.position(place))
-        first_event = [TurnEvent(1, turn.first_event)]
-        writes = [("conversation", _conversation(turn, beginning))]
-        if beginning.conversation is None:
-            writes += [
-                ("forgotten", not_being_forgotten(turn.owner, turn.session_id)),
-                ("", words_item(turn.owner, number, 0, turn.session_id, turn.conversation_name)),
-            ]
+
+async def _writes(turn: NewTurn, beginning: _Beginning, stamp: int, parts: Parts) -> list[tuple[str, Write]]:
+    """All that begins a turn, each with the name of what it means when its condition does not hold."""
+    number, place = beginning.number, beginning.position
+    open_turn = layout.open_turn(turn.turn_id, stamp)
+    message = Key(layout.messages(turn.owner, number), layout.position(place))
+    first_event = [TurnEvent(1, turn.first_event)]
+    writes = [("conversation", _conversation(turn, beginning))]
+    if beginning.conversation is None:
         writes += [
-            ("turn", put(layout.turn(turn.turn_id), _turn_item(turn, beginning, open_turn), NEW)),
-            ("", await with_parts(self._table, message, _message_item(turn), turn.message.encode())),
-            ("", words_item(turn.owner, number, place, turn.session_id, turn.message)),
-            ("", await event_batch(self._table, turn.turn_id, first_event, packed(first_event))),
-            ("", put(open_turn, {"turn": turn.turn_id})),
+            ("forgotten", not_being_forgotten(turn.owner, turn.session_id)),
+            ("", words_item(turn.owner, number, 0, turn.session_id, turn.conversation_name)),
         ]
-        if turn.idempotency is not None:
-            writes.append(("key", keep_key(turn, turn.idempotency, beginning.old_key)))
-        if turn.reservation is not None:
-            writes += [("budget", write) for write in set_aside(turn.reservation)]
-        return writes
-
-
-async def event_batch(table: Table, turn_id: str, events: Sequence[TurnEvent], data: bytes) -> Write:
-    """The write of a batch, under the number of its last event."""
-    key = Key(layout.events(turn_id), layout.last_event(events[-1].sequence))
-    return await with_parts(table, key, {"first": events[0].sequence}, data)
+    writes += [
+        ("turn", put(layout.turn(turn.turn_id), _turn_item(turn, beginning, open_turn), NEW)),
+        ("", await parts.put(message, _message_item(turn), turn.message.encode())),
+        ("", words_item(turn.owner, number, place, turn.session_id, turn.message)),
+        ("", await event_batch(parts, turn.turn_id, first_event, packed(first_event))),
+        ("", put(open_turn, {"turn": turn.turn_id})),
+    ]
+    if turn.idempotency is not None:
+        writes.append(("key", keep_key(turn, turn.idempotency, beginning.old_key)))
+    if turn.reservation is not None:
+        writes += [("budget", write) for write in set_aside(turn.reservation)]
+    return writes
 
 
 def _running(turn: NewTurn) -> Turn:
