@@ -244,6 +244,15 @@ def test_an_alarm_can_reach_its_topic_whose_key_admits_it(pattern: str) -> None:
     assert not [name for name in ("CloudWatch", "Logs", "SNS", "DynamoDB", "AgentCore Memory") if name not in said]
 
 
+@pytest.mark.parametrize("pattern", SIGNED)
+def test_a_function_can_read_its_own_variables_under_a_key_of_the_owners(pattern: str) -> None:
+    found = made(pattern)
+    roles = of_kind(found, "AWS::IAM::Role")
+    for function in of_kind(found, "AWS::Lambda::Function").values():
+        assert function["KmsKeyArn"]["Fn::If"][1] == {"Ref": "OwnKeyArn"}
+        assert may(roles[function["Role"]["Fn::GetAtt"][0]], "kms:Decrypt")
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

@@ -120,10 +120,7 @@ def _with_history(plan: Plan) -> dict[str, Function]:
 
 def _table() -> list[Node]:
     actions = [f"dynamodb:{action}" for action in (*_READ, *_WRITE)]
-    return [
-        allow("OneTable", actions, [att("Table", "Arn"), sub("${Table.Arn}/index/*")]),
-        either("HasOwnKey", allow("OwnKey", ["kms:Decrypt", "kms:GenerateDataKey"], [ref("OwnKeyArn")]), NOTHING),
-    ]
+    return [allow("OneTable", actions, [att("Table", "Arn"), sub("${Table.Arn}/index/*")])]
 
 
 def _shared() -> Map:
@@ -144,6 +141,8 @@ def _function(plan: Plan, name: str, function: Function, origin: Map) -> dict[st
         allow("OwnLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [att(f"{name}Log", "Arn")]),
         # X-Ray knows no resources.
         allow("Traces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
+        # For its variables and for the table.
+        either("HasOwnKey", allow("OwnKey", ["kms:Decrypt", "kms:GenerateDataKey"], [ref("OwnKeyArn")]), NOTHING),
         *function.statements,
     ]
     made: dict[str, Map] = {
