@@ -1,6 +1,5 @@
 """`doorward deploy aws`: what the templates are made from, and a folder with all that two commands need."""
 
-import hashlib
 import shutil
 from importlib.metadata import requires
 from pathlib import Path
@@ -74,7 +73,6 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
     routes = _routes(settings)
     front = settings.front_door
     body = min(front.max_body_bytes, INSPECTED_BYTES)
-    inventory = ",".join(f"{route.method} {route.path}" for route in routes)
     return Plan(
         pattern=pattern,
         agent=settings.agent.name.replace("-", "_"),
@@ -88,7 +86,6 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
         ),
         routes=routes,
         environment=_environment(settings, body),
-        fingerprint=hashlib.sha256(inventory.encode()).hexdigest()[:8],
     )
 
 

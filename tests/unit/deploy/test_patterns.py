@@ -275,9 +275,29 @@ def test_settings_that_are_not_the_default_go_to_the_functions_and_secrets_never
     assert "s3cret" not in json.dumps(found)
 
 
-def test_an_api_that_changes_is_deployed_anew() -> None:
-    names = {name for p in ("two-doors", "conversations") for name in made(p)["Resources"] if "ApiDeployment" in name}
-    assert len(names) == 2
+def deployment(found: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    (named,) = [pair for pair in found["Resources"].items() if pair[1]["Type"] == "AWS::ApiGateway::Deployment"]
+    return named
+
+
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_an_api_that_changes_is_deployed_anew_when_all_of_it_is_there(
+    pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(pattern)
+    name, deployed = deployment(found)
+    served = {"Method", "GatewayResponse", "Authorizer", "Model", "RequestValidator", "Resource"}
+    parts = {each for each, item in found["Resources"].items() if item["Type"].rpartition("::")[2] in served}
+    assert set(deployed["DependsOn"]) == parts
+    assert deployment(made(pattern))[0] == name
+    monkeypatch.setattr("doorward.deploy.aws.api._SHOWN", "x-other")  # headers of preflights and gateway responses
+    assert deployment(made(pattern))[0] != name
+    assert found["Outputs"]["ApiId"] == {"Value": {"Ref": "Api"}}
+
+
+def test_another_length_of_messages_deploys_the_api_anew_where_the_api_holds_it() -> None:
+    longer = made("front-door", **{"front_door.max_message_characters": 77})
+    assert deployment(longer)[0] != deployment(made("front-door"))[0]
 
 
 def test_two_things_of_one_name_are_refused() -> None:

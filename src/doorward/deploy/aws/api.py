@@ -1,5 +1,6 @@
 """API Gateway: the front door's place on AWS. It authenticates, throttles, logs; what it cannot, the functions do."""
 
+import hashlib
 import json
 
 from doorward.deploy.aws.identity import SCOPE
@@ -37,7 +38,7 @@ _LOG_FIELDS = {
 
 def api(plan: Plan, origin: Map) -> Fragment:
     """The API with its stage. Pages of `origin` may call it."""
-    methods = _Methods(plan, origin)
+    served = {**_Methods(plan, origin).resources, "ApiAuthorizer": _authorizer(), **_gateway_responses(origin)}
     resources: dict[str, Map] = {
         "Api": resource(
             "AWS::ApiGateway::RestApi",
@@ -48,20 +49,8 @@ def api(plan: Plan, origin: Map) -> Fragment:
                 "EndpointAccessMode": "STRICT",
             },
         ),
-        "ApiAuthorizer": resource(
-            "AWS::ApiGateway::Authorizer",
-            {
-                "Name": "cognito",
-                "RestApiId": ref("Api"),
-                "Type": "COGNITO_USER_POOLS",
-                "IdentitySource": "method.request.header.Authorization",
-                "ProviderARNs": [att("UserPool", "Arn")],
-                "AuthorizerResultTtlInSeconds": 60,
-            },
-        ),
-        **methods.resources,
-        **_gateway_responses(origin),
-        **_stage(plan, sorted(methods.names)),
+        **served,
+        **_stage(plan, served),
     }
     return Fragment(
         parameters={
@@ -74,7 +63,24 @@ def api(plan: Plan, origin: Map) -> Fragment:
         },
         conditions={"SetsLogRole": {"Fn::Equals": [ref("ApiLogRole"), "yes"]}},
         resources=resources,
-        outputs={"ApiUrl": {"Value": sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${ApiStage}")}},
+        outputs={
+            "ApiUrl": {"Value": sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${ApiStage}")},
+            "ApiId": {"Value": ref("Api")},
+        },
+    )
+
+
+def _authorizer() -> Map:
+    return resource(
+        "AWS::ApiGateway::Authorizer",
+        {
+            "Name": "cognito",
+            "RestApiId": ref("Api"),
+            "Type": "COGNITO_USER_POOLS",
+            "IdentitySource": "method.request.header.Authorization",
+            "ProviderARNs": [att("UserPool", "Arn")],
+            "AuthorizerResultTtlInSeconds": 60,
+        },
     )
 
 
@@ -85,7 +91,6 @@ class _Methods:
         self._plan = plan
         self._origin = origin
         self.resources: dict[str, Map] = {}
-        self.names: list[str] = []
         if not plan.signed:
             self.resources |= {"PromptModel": _prompt_model(plan), "PromptValidator": _validator()}
         for path in dict.fromkeys(route.path for route in plan.routes):
@@ -94,13 +99,9 @@ class _Methods:
     def _path(self, path: str, routes: list[ApiRoute]) -> None:
         place = self._place(path)
         for route in routes:
-            self._add(f"{_name(path)}{route.method.capitalize()}", self._method(route, place))
+            self.resources[f"{_name(path)}{route.method.capitalize()}"] = self._method(route, place)
         allowed = ",".join([*(route.method for route in routes), "OPTIONS"])
-        self._add(f"{_name(path)}Preflight", _preflight(place, allowed, self._origin))
-
-    def _add(self, name: str, method: Map) -> None:
-        self.resources[name] = method
-        self.names.append(name)
+        self.resources[f"{_name(path)}Preflight"] = _preflight(place, allowed, self._origin)
 
     def _place(self, path: str) -> Map:
         """The resource of a path; those above it are made with it."""
@@ -259,8 +260,11 @@ def _gateway_response(origin: Map, kind: str, status: int, code: str, detail: st
     return resource("AWS::ApiGateway::GatewayResponse", made)
 
 
-def _stage(plan: Plan, methods: list[str]) -> dict[str, Map]:
-    deployment = f"ApiDeployment{plan.fingerprint}"
+def _stage(plan: Plan, served: dict[str, Map]) -> dict[str, Map]:
+    """INVARIANT: a stage serves what the template says. A deployment is a picture of the API as it was when it was
+    made, and is made once: whatever of the API changes gives it another name."""
+    picture = json.dumps(served, sort_keys=True).encode()
+    deployment = f"ApiDeployment{hashlib.sha256(picture).hexdigest()[:8]}"
     log = {name: f"$context.{field}" for name, field in _LOG_FIELDS.items()}
     settings: Map = {
         "HttpMethod": "*",
@@ -272,7 +276,7 @@ def _stage(plan: Plan, methods: list[str]) -> dict[str, Map]:
         "DataTraceEnabled": False,
         "LoggingLevel": "ERROR",
     }
-    after: list[Node] = [*methods]
+    after: list[Node] = [*sorted(served)]
     stage = resource(
         "AWS::ApiGateway::Stage",
         {

@@ -28,7 +28,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """One deployment. `agent` is the agent's name in letters, digits and underscores; `environment` are the functions'
     variables (settings that are not the default); `monthly_dollars` is what the month may cost before somebody is
-    told; `fingerprint` changes with the routes, so that the API's stage is deployed anew."""
+    told."""
 
     pattern: Pattern
     agent: str
@@ -38,7 +38,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     routes: tuple[ApiRoute, ...] = ()
     environment: dict[str, str] = {}
     monthly_dollars: int = 100
-    fingerprint: str = ""
 
     @property
     def signed(self) -> bool:
