@@ -162,6 +162,24 @@ def test_every_method_wants_an_access_token_but_the_preflights(pattern: str) -> 
 
 
 @pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_a_page_may_send_each_header_that_a_method_asks_for(pattern: str) -> None:
+    methods = of_kind(made(pattern), "AWS::ApiGateway::Method").values()
+    asked = {
+        name.removeprefix("method.request.header.").lower()
+        for method in methods
+        for name, needed in method.get("RequestParameters", {}).items()
+        if needed
+    }
+    said = "method.response.header.Access-Control-Allow-Headers"
+    for method in methods:
+        if method["HttpMethod"] == "OPTIONS":
+            (answer,) = method["Integration"]["IntegrationResponses"]
+            allowed = set(answer["ResponseParameters"][said].strip("'").split(","))
+            assert asked | {"authorization", "content-type"} <= allowed
+    assert bool(asked) is (pattern == "front-door")
+
+
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
 def test_the_edge_counts_filters_and_lets_no_body_pass_that_it_cannot_read(pattern: str) -> None:
     (acl,) = of_kind(made(pattern), "AWS::WAFv2::WebACL").values()
     rules = {rule["Name"]: rule for rule in acl["Rules"]}

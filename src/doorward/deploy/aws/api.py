@@ -19,6 +19,7 @@ from doorward.deploy.aws.template import (
 from doorward.deploy.document import Node
 
 _HEADERS = "authorization,content-type,accept,last-event-id,idempotency-key"
+_SESSION = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 _SHOWN = "x-turn-id,x-session-id,location,x-request-id,retry-after,idempotency-replayed"
 # Ids and numbers: no token, no query, no text of anybody.
 _LOG_FIELDS = {
@@ -51,6 +52,7 @@ def api(plan: Plan, origin: Map) -> Fragment:
         ),
         **served,
         **_stage(plan, served),
+        **_log(),
     }
     return Fragment(
         parameters={
@@ -101,7 +103,13 @@ class _Methods:
         for route in routes:
             self.resources[f"{_name(path)}{route.method.capitalize()}"] = self._method(route, place)
         allowed = ",".join([*(route.method for route in routes), "OPTIONS"])
-        self.resources[f"{_name(path)}Preflight"] = _preflight(place, allowed, self._origin)
+        self.resources[f"{_name(path)}Preflight"] = self._preflight(place, allowed)
+
+    def _preflight(self, place: Map, allowed: str) -> Map:
+        headers = {**_cors(self._origin), "Access-Control-Allow-Methods": f"'{allowed}'"}
+        if not self._plan.signed:
+            headers["Access-Control-Allow-Headers"] = f"'{_HEADERS},{_SESSION.lower()}'"
+        return _preflight(place, {**headers, "Access-Control-Max-Age": "'600'"})
 
     def _place(self, path: str) -> Map:
         """The resource of a path; those above it are made with it."""
@@ -126,7 +134,7 @@ class _Methods:
         if self._plan.signed:
             properties["Integration"] = _to_function(route)
         else:
-            session = "method.request.header.X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
+            session = f"method.request.header.{_SESSION}"
             properties |= {
                 "RequestParameters": {session: True},
                 "RequestModels": {"application/json": ref("PromptModel")},
@@ -164,7 +172,7 @@ def _to_agent(session: str) -> Map:
         ),
         "RequestParameters": {
             "integration.request.header.Authorization": "method.request.header.Authorization",
-            "integration.request.header.X-Amzn-Bedrock-AgentCore-Runtime-Session-Id": session,
+            f"integration.request.header.{_SESSION}": session,
         },
     }
 
@@ -196,8 +204,7 @@ def _cors(origin: Map) -> Map:
     }
 
 
-def _preflight(place: Map, allowed: str, origin: Map) -> Map:
-    headers = {**_cors(origin), "Access-Control-Allow-Methods": f"'{allowed}'", "Access-Control-Max-Age": "'600'"}
+def _preflight(place: Map, headers: Map) -> Map:
     return resource(
         "AWS::ApiGateway::Method",
         {
@@ -299,6 +306,11 @@ def _stage(plan: Plan, served: dict[str, Map]) -> dict[str, Map]:
             stage,
             CKV_AWS_120="Answers belong to one user each; a cache would be a place to mix them up.",
         ),
+    }
+
+
+def _log() -> dict[str, Map]:
+    return {
         "ApiLog": resource(
             "AWS::Logs::LogGroup",
             {"RetentionInDays": 365, "KmsKeyId": either("HasOwnKey", ref("OwnKeyArn"), ref("AWS::NoValue"))},
