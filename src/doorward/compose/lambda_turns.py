@@ -22,6 +22,8 @@ from doorward.services.chat.run import TurnWays
 
 # A turn's function ends at the latest so many seconds after the turn's own limit; then it is lost.
 LOST_AFTER = 180.0
+# Lambda drops an event that no function took within a minute (`MaximumEventAgeInSeconds` of the template).
+UNTAKEN_AFTER = 90.0
 
 
 class _Event(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +56,7 @@ def make(house: FunctionHouse) -> Function:
             await runs.run(event.turn, deadline=invocation.deadline)
         closed = forgotten = 0
         if event.sweep:
-            closed = await runs.sweep(lost_after=chosen.turn_timeout + LOST_AFTER)
+            closed = await runs.sweep(lost_after=chosen.turn_timeout + LOST_AFTER, untaken_after=UNTAKEN_AFTER)
             forgotten = await forget_pending(stores.forgotten, ways_to_agent, chosen.agent_arn, time.time)
         await responder.whole({"closed": closed, "forgotten": forgotten})
 

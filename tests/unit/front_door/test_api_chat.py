@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
@@ -35,7 +36,8 @@ async def test_a_message_is_answered_whole() -> None:
     assert answer["response"] == "hello"
     assert answer["session_id"] == SESSION == headers["x-session-id"]
     assert answer["turn_id"] == headers["x-turn-id"]
-    assert headers["location"] == f"/api/turns/{answer['turn_id']}/events"
+    assert urljoin("/api/chat", headers["location"]) == f"/api/turns/{answer['turn_id']}/events"
+    assert urljoin("/v1/api/chat", headers["location"]).startswith("/v1/api/turns/"), "under a prefix too"
 
 
 async def test_a_message_is_answered_by_numbered_events_when_a_stream_is_asked_for() -> None:

@@ -215,10 +215,26 @@ async def test_a_busy_conversation_refuses_or_waits_and_cannot_be_interrupted_he
 
 async def test_a_lost_turn_is_closed_by_the_sweep_and_one_that_still_runs_is_left(there: Functions) -> None:
     turn_id = await begun(there)
-    assert await there.runs.sweep(lost_after=60.0) == 0
-    assert await there.runs.sweep(lost_after=0.0) == 1
+    assert await there.runs.sweep(lost_after=60.0, untaken_after=60.0) == 0
+    assert await there.runs.sweep(lost_after=0.0, untaken_after=60.0) == 1
     turn = await there.chat().turn(ANNA, turn_id)
     assert (turn.status, turn.error_code) == (TurnStatus.INTERRUPTED, "turn_interrupted")
+    assert there.agent.calls == []
+
+
+async def test_a_turn_that_nobody_took_is_closed_long_before_one_that_somebody_runs_and_not_run_later(
+    there: Functions,
+) -> None:
+    taken = await begun(there)
+    assert await there.stores.marks.take(f"run/{taken}", until=time.time() + 60)
+    untaken = await begun(there)
+    handed = there.runner.handed()
+    assert await there.runs.sweep(lost_after=60.0, untaken_after=0.0) == 1
+    await there.runs.run(handed, deadline=time.time() + 60)
+    assert [(await there.chat().turn(ANNA, turn_id)).status for turn_id in (taken, untaken)] == [
+        TurnStatus.RUNNING,
+        TurnStatus.INTERRUPTED,
+    ]
     assert there.agent.calls == []
 
 
@@ -303,7 +319,7 @@ async def test_a_lost_turn_that_cannot_be_closed_now_is_left_for_the_next_sweep_
     turns.refused = {"events": 1}
     runs = HandedRuns(with_turns(there, turns), there.stores.marks, there.options)
     with structlog.testing.capture_logs() as logs:
-        assert await runs.sweep(lost_after=-1.0) == 0
+        assert await runs.sweep(lost_after=-1.0, untaken_after=60.0) == 0
     assert {"turn_not_run"} <= {entry["event"] for entry in logs}
-    assert await runs.sweep(lost_after=-1.0) == 1
+    assert await runs.sweep(lost_after=-1.0, untaken_after=60.0) == 1
     assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.INTERRUPTED

@@ -214,7 +214,8 @@ def _bound() -> Map:
 
 
 def _turns_events() -> dict[str, Map]:
-    """A turn is run once: never again by itself. What was lost on the way is closed by the sweep, within minutes."""
+    """A turn is run once: never again by itself. One that no function took is closed by the sweep within seven minutes,
+    one whose function died as long after its own limit."""
     return {
         "TurnsOnce": resource(
             "AWS::Lambda::EventInvokeConfig",

@@ -77,7 +77,8 @@ def turn_headers(started: StartedTurn) -> list[tuple[bytes, bytes]]:
     headers = [
         (b"x-turn-id", turn_id),
         (b"x-session-id", started.session_id.encode("ascii")),
-        (b"location", b"/api/turns/%b/events" % turn_id),
+        # Beside the chat itself, so that it leads there also under a prefix (the stage of an API Gateway).
+        (b"location", b"turns/%b/events" % turn_id),
     ]
     if started.replayed:
         headers.append((b"idempotency-replayed", b"true"))

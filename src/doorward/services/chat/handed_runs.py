@@ -42,7 +42,7 @@ class HandedRuns:
         late = _Late()
         ways = self._ways(late.add)
         now = ways.clock()
-        if not await self._marks.take(f"run/{turn_id}", until=now + handed.job.timeout + GRACE * 10):
+        if not await self._take(turn_id, now + handed.job.timeout + GRACE * 10):
             log.warning("turn_handed_twice", turn=turn_id)
             return
         try:
@@ -54,6 +54,10 @@ class HandedRuns:
         finally:
             await self._give(handed.place)
 
+    async def _take(self, turn_id: str, until: float) -> bool:
+        """Whether it is ours to run, or to close: of all who ask, one is told so."""
+        return await self._marks.take(f"run/{turn_id}", until=until)
+
     async def _give(self, place: str) -> None:
         """Give it back, if there is one. When the store does not answer, it is free once its time is over."""
         if not place:
@@ -63,15 +67,17 @@ class HandedRuns:
         except DoorwardError as error:
             log.warning("place_not_given_back", code=error.code)
 
-    async def sweep(self, *, lost_after: float) -> int:
-        """Close the turns that began so many seconds ago and still run: whoever ran them is gone. Returns how many were
-        closed; the others are left for the next time."""
+    async def sweep(self, *, lost_after: float, untaken_after: float) -> int:
+        """Close the turns that began `lost_after` seconds ago and still run: whoever ran them is gone. So do those that
+        nobody has begun to run after `untaken_after`, and nobody does any more. Returns how many were closed; the
+        others are left for the next time."""
         late = _Late()
         ways = self._ways(late.add)
         now = ways.clock()
         closed = 0
         for turn in await ways.turns.open_turns():
-            if now - turn.turn.started_at > lost_after:
+            age = now - turn.turn.started_at
+            if age > lost_after or (age > untaken_after and await self._take(turn.turn.id, now + lost_after)):
                 log.warning("turn_lost", turn=turn.turn.id)
                 closed += await self._close(turn, ways)
         return closed - await late.unwritten(ways)
