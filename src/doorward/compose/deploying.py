@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from doorward.compose.deploy_folder import replace_folder
 from doorward.compose.function_routes import (
     chat_function_routes,
     conversations_function_routes,
@@ -90,21 +91,21 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
 
 
 def write(settings: Settings, pattern: Pattern, out: Path) -> list[Path]:
-    """Write all of it into `out`. Files of an earlier run are replaced, others are left. The templates' paths.
+    """Write all of it into `out`, as `replace_folder` does. The templates' paths.
 
-    Raises `ConfigurationError` as `plan_of`, and when `out` cannot be written or the agent's file is not there.
+    Raises `ConfigurationError` as `plan_of` and `replace_folder`, and when the agent's file is not there.
     """
     plan = plan_of(settings, pattern)
     source = agent_file(settings.agent.file)
     templates = {"template.yaml": template(plan), "artifacts.yaml": artifacts()}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+
+    def make(folder: Path) -> None:
         for name, made in templates.items():
-            (out / name).write_text(to_yaml(made), encoding="utf-8")
-        _write_parts(plan, source, out)
-        (out / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be written: {error.strerror}.", code="out_not_writable") from error
+            (folder / name).write_text(to_yaml(made), encoding="utf-8")
+        _write_parts(plan, source, folder)
+        (folder / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
+
+    replace_folder(out, make)
     return [out / name for name in templates]
 
 
@@ -112,7 +113,8 @@ def _write_parts(plan: Plan, source: AgentFile, out: Path) -> None:
     for name in ("build.sh", "deploy.sh"):
         shutil.copyfile(FILES / name, out / name)
     shutil.copyfile(FILES / "pack.py.template", out / "pack.py")
-    agent = _emptied(out / "agent")
+    agent = out / "agent"
+    agent.mkdir()
     shutil.copyfile(source.path, agent / "agent.py")
     entry = Template((FILES / "main.py.template").read_text(encoding="utf-8")).substitute(attribute=source.attribute)
     (agent / "main.py").write_text(entry, encoding="utf-8")
@@ -120,20 +122,15 @@ def _write_parts(plan: Plan, source: AgentFile, out: Path) -> None:
     _copy_package(agent, _NOT_IN_AGENT)
     (agent / "requirements.txt").write_text(_requirements(_AGENT, _AGENT_ON_AWS), encoding="utf-8")
     if plan.signed:
-        functions = _emptied(out / "functions")
+        functions = out / "functions"
+        functions.mkdir()
         shutil.copyfile(FILES / "bootstrap", functions / "bootstrap")
         _copy_package(functions, _NOT_IN_FUNCTIONS)
         (functions / "requirements.txt").write_text(_requirements(_FUNCTIONS), encoding="utf-8")
     if plan.remembers:
-        shutil.copytree(PACKAGE / "web", _emptied(out / "page"), dirs_exist_ok=True)
+        shutil.copytree(PACKAGE / "web", out / "page")
         shutil.copyfile(FILES / "page_config.py.template", out / "page_config.py")
         (out / "page-config.json").write_bytes(msgspec.json.format(msgspec.json.encode(_page_config(plan))) + b"\n")
-
-
-def _emptied(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 def _copy_package(folder: Path, left_out: tuple[str, ...]) -> None:
@@ -184,7 +181,7 @@ def _guide(plan: Plan, made: Map) -> str:
     parameters = cast("dict[str, dict[str, Any]]", made["Parameters"])
     by_script = {"ArtifactBucket", "AgentKey", "FunctionKey", "AlarmEmail"}
     rows = [
-        f"| `{name}` | {said.get('Default', 'needed') or 'empty'} | {said['Description']} |"
+        f"| `{name}` | {_default(said)} | {said['Description']} |"
         for name, said in parameters.items()
         if name not in by_script
     ]
@@ -197,6 +194,11 @@ def _guide(plan: Plan, made: Map) -> str:
         address=address,
         kept=" and the table" if plan.remembers else "",
     )
+
+
+def _default(parameter: dict[str, Any]) -> str:
+    given = parameter.get("Default")
+    return "needed" if given is None else "empty" if given == "" else str(given)
 
 
 def _routes(settings: Settings) -> tuple[ApiRoute, ...]:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -70,6 +71,16 @@ def test_the_guide_has_two_commands_and_every_parameter(written: dict[str, Path]
         assert (f"{name}=" in script) if name in by_script else (f"`{name}`" in guide), name
     for name in template["Outputs"]:
         assert template["Outputs"][name]["Value"]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_guide_says_each_default_as_the_template_has_it(written: dict[str, Path], pattern: str) -> None:
+    guide = (written[pattern] / "README.md").read_text(encoding="utf-8")
+    template = yaml.safe_load((written[pattern] / "template.yaml").read_text(encoding="utf-8"))
+    said = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", guide, re.MULTILINE))
+    for name, shown in said.items():
+        default = template["Parameters"][name].get("Default", "needed")
+        assert shown == ("empty" if default == "" else str(default)), name
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
