@@ -60,6 +60,7 @@ class Costs:
         rows["logs"] = self.of("logs_gb", message["log_kb"])
         if pattern == "two-doors":
             rows["Lambda"] = self.function(message["seconds"])
+            rows["DynamoDB"] = self.of("dynamodb_writes", message["relay_writes"])
         if pattern == "conversations":
             rows["Lambda"] = 2 * self.function(message["seconds"]) + 2 * self.function(0.1)
             rows["DynamoDB"] = self._table()

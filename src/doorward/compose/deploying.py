@@ -192,7 +192,7 @@ def _guide(plan: Plan, made: Map) -> str:
         parameters="" if plan.remembers else " PageOrigin=https://chat.example.com",
         table="\n".join(rows),
         address=address,
-        kept=" and the table" if plan.remembers else "",
+        kept=" and the table" if plan.signed else "",
     )
 
 

@@ -31,7 +31,7 @@ from doorward.telemetry.logs import configure_logs
 
 class FunctionHouse:
     """What a function is made from. `stores` are those of the house, shared by all its functions, and opened when asked
-    for: the relay without a budget needs none."""
+    for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

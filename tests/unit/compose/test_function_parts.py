@@ -1,10 +1,7 @@
 """The functions as they start: what they import, what they refuse, and which checks stand before them."""
 
-import asyncio
-import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,6 @@ from click.testing import CliRunner
 
 from doorward.cli.main import root
 from doorward.compose.function_parts import FunctionHouse
-from doorward.compose.lambda_relay import make
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
 from doorward.front_door import door
@@ -20,7 +16,6 @@ from doorward.front_door.address_limit import AddressLimit
 from doorward.front_door.authenticate import Authenticate
 from doorward.front_door.behind_gateway import behind_api_gateway
 from doorward.front_door.csrf import Csrf
-from doorward.http.lambda_runtime import Invocation, Prelude
 from doorward.model.settings import SignInSettings
 
 FUNCTIONS = ("chat", "turns", "conversations", "relay")
@@ -120,82 +115,3 @@ def test_what_is_packed_is_enough_for_every_function(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ONLY_WHAT_IS_PACKED, str(package), *modules]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=package)
     assert ended.returncode == 0, ended.stderr
-
-
-class Answer:
-    """`Responder` that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.body = b""
-        self.answered = False
-
-    async def begin(self, prelude: Prelude) -> None:
-        self.answered, self.status = True, prelude.status_code
-
-    async def write(self, chunk: bytes) -> None:
-        self.body += chunk
-
-    async def end(self, failure: str = "") -> None:
-        assert not failure
-
-
-@pytest.mark.anyio
-async def test_the_relay_of_two_doors_needs_no_store_and_hands_no_token_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """AP-BYP-01: what knocks at the agent is the function's own key and a turn token."""
-    knocked: list[bytes] = []
-
-    async def door(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        knocked.append(await reader.readuntil(b"\r\n\r\n"))
-        body = b'{"response": "from the agent"}'
-        head = (
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-            % len(body)
-        )
-        writer.write(head + body)
-        await writer.drain()
-        writer.close()
-        await reader.read()  # the caller has closed its end too
-        over.set()
-
-    over = asyncio.Event()
-    server = await asyncio.start_server(door, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE000000001")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-role")
-    options = {
-        "environment": "production",
-        "pattern": "two-doors",
-        "data": str(tmp_path),
-        "sign_in.issuer": "https://pool.example",
-        "sign_in.client_id": "page",
-        "agent.url": f"http://127.0.0.1:{port}",
-    }
-    function = make(FunctionHouse(load(environ={}, options=options).settings))
-    claims = {"iss": "https://pool.example", "sub": "ada", "token_use": "access", "client_id": "page"}
-    event = {
-        "httpMethod": "POST",
-        "path": "/chat",
-        "multiValueHeaders": {
-            "Host": ["127.0.0.1"],
-            "Content-Type": ["application/json"],
-            "Authorization": ["Bearer of-the-user"],
-        },
-        "requestContext": {"authorizer": {"claims": claims}},
-        "body": '{"message": "hello"}',
-    }
-    answer = Answer()
-    invocation = Invocation(id="one", deadline=time.time() + 60, event=json.dumps(event).encode())
-    await function(invocation, answer)  # type: ignore[arg-type]
-    async with asyncio.timeout(30):
-        await over.wait()
-    server.close()
-    await server.wait_closed()
-    assert (answer.status, json.loads(answer.body)["response"]) == (200, "from the agent"), answer.body
-    (head,) = knocked
-    assert b"of-the-user" not in head
-    assert b"x-amz-security-token: of-the-role" in head
-    assert b"x-amzn-bedrock-agentcore-runtime-user-id: " in head

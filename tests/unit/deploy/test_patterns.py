@@ -15,6 +15,7 @@ from doorward.deploy.aws.template import Fragment, joined
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
 SIGNED = ("two-doors", "conversations")
+NAMES = ("Chat", "Turns", "Conversations")
 
 
 def made(pattern: str, **options: Any) -> dict[str, Any]:
@@ -322,3 +323,23 @@ def test_two_things_of_one_name_are_refused() -> None:
     one, other = Fragment(resources={"A": {"Type": "X"}}), Fragment(resources={"A": {"Type": "Y"}})
     with pytest.raises(ValueError, match="two resources are called A"):
         joined("", [one, other])
+
+
+@pytest.mark.parametrize(("pattern", "functions"), [("two-doors", {"Chat"}), ("conversations", set(NAMES))])
+def test_what_bounds_a_user_is_in_a_table_that_all_functions_share(pattern: str, functions: set[str]) -> None:
+    found = made(pattern)
+    assert set(of_kind(found, "AWS::DynamoDB::Table")) == {"Table"}
+    variables = {
+        name: function["Environment"]["Variables"] for name, function in of_kind(found, "AWS::Lambda::Function").items()
+    }
+    assert set(variables) == {f"{name}Function" for name in functions}
+    for name in functions:
+        assert variables[f"{name}Function"]["DOORWARD_FUNCTIONS_TABLE"] == {"Ref": "Table"}
+        assert may(found["Resources"][f"{name}Role"]["Properties"], "dynamodb:UpdateItem")
+    assert "TableThrottledAlarm" in found["Resources"]
+
+
+def test_the_relay_waits_as_long_as_the_api_does() -> None:
+    found = made("two-doors")["Resources"]
+    seconds = int(found["ChatFunction"]["Properties"]["Environment"]["Variables"]["DOORWARD_FUNCTIONS_ANSWER_WITHIN"])
+    assert seconds < found["ChatFunction"]["Properties"]["Timeout"] <= 60

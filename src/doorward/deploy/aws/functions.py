@@ -24,6 +24,8 @@ _WRITE = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionChe
 _NO_AGENT = ["bedrock-agentcore:*", "bedrock:*", "lambda:InvokeFunction", "lambda:InvokeAsync"]
 # The 15 minutes that Lambda gives at most, less what is needed to close a turn that took all of its time.
 LONGEST_TURN = 840
+# How long the relay waits for an answer: the API's 60 seconds, less what is needed to say that it did not come.
+RELAY_SECONDS = 55
 
 
 class Function(Struct, frozen=True, kw_only=True):
@@ -79,8 +81,15 @@ def _invoke() -> Map:
 
 
 def _relay(plan: Plan) -> Function:
+    """It waits for the whole answer: as long as the API waits for it."""
     del plan
-    return Function(module="relay", memory=512, timeout=60, statements=[_invoke()], environment=_agent_address())
+    return Function(
+        module="relay",
+        memory=512,
+        timeout=60,
+        statements=[*_table(), _invoke()],
+        environment={**_shared(), **_agent_address(), "DOORWARD_FUNCTIONS_ANSWER_WITHIN": str(RELAY_SECONDS)},
+    )
 
 
 def _with_history(plan: Plan) -> dict[str, Function]:

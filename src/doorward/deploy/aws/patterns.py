@@ -38,6 +38,7 @@ def template(plan: Plan) -> Map:
             identity(plan, elsewhere),
             agent(plan, callers(plan)),
             functions(plan, elsewhere),
+            table(plan),
             api(plan, elsewhere),
             edge(plan),
             *_watched(plan),

@@ -1,5 +1,8 @@
-"""The one DynamoDB table of a house: conversations, messages, turns, keys of equal sends, budgets, marks. Its keys and
-its index are those of `doorward.stores.dynamodb.layout`."""
+"""The one DynamoDB table of a house: conversations, messages, turns, keys of equal sends, budgets, marks.
+
+In `two-doors` only what bounds a user: rates, places and budgets. Its keys and its index are those of
+`doorward.stores.dynamodb.layout`.
+"""
 
 from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.template import NOTHING, Fragment, Map, either, excused, ref, resource

@@ -62,7 +62,7 @@ def watching(plan: Plan) -> Fragment:
     for name in names:
         alarms[f"{name}FailsAlarm"] = _alarm("AWS/Lambda", "Errors", ref(f"{name}Function"), 1)
         alarms[f"{name}ThrottledAlarm"] = _alarm("AWS/Lambda", "Throttles", ref(f"{name}Function"), 1)
-    if plan.remembers:
+    if plan.signed:
         alarms["TableThrottledAlarm"] = _alarm("AWS/DynamoDB", "ThrottledRequests", ref("Table"), 1)
         alarms["TableFailsAlarm"] = _alarm("AWS/DynamoDB", "SystemErrors", ref("Table"), 1)
     return Fragment(
@@ -131,7 +131,7 @@ def _dashboard(plan: Plan, names: tuple[str, ...]) -> str:
     functions: list[Node] = [["AWS/Lambda", "Invocations", "FunctionName", f"${{{name}Function}}"] for name in names]
     if functions:
         widgets.append(_widget(3, "Functions", functions))
-    if plan.remembers:
+    if plan.signed:
         units: list[Node] = [["AWS/DynamoDB", name, "TableName", "${Table}"] for name in _UNITS]
         widgets.append(_widget(4, "Table, units", units))
     return json.dumps({"widgets": widgets})

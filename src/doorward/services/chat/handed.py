@@ -42,11 +42,10 @@ from doorward.services.chat.failures import Failure
 from doorward.services.chat.options import Asked, ChatOptions, new_job
 from doorward.services.chat.run import TurnJob
 from doorward.services.chat.stored import READ_BATCH, stored_outcome
+from doorward.services.marked_places import GRACE, MarkedPlaces
 
 log = structlog.get_logger()
 
-# A place outlives its turn by this much, in seconds, when whoever ran the turn could not give it back.
-GRACE = 120.0
 LOOK_AT_TURN = 1.0
 CANCEL_SECONDS = 10.0
 
@@ -83,6 +82,7 @@ class HandedChat:
     def __init__(self, parts: Parts, options: ChatOptions, handed: HandedOptions) -> None:
         self._turns = parts.turns
         self._marks = parts.marks
+        self._places = MarkedPlaces(parts.marks)
         self._runner = parts.runner
         self._clock = parts.clock
         self._options = options
@@ -118,8 +118,7 @@ class HandedChat:
             raise InvalidInput("The number to read on from cannot be negative.", code="invalid_after")
         await self.turn(user, turn_id)
         until = self._clock() + self._handed.answer_within
-        stream = f"stream/{user.key}"
-        place = await self._place(stream, self._handed.streams_per_user, until + GRACE)
+        place = await self._places.take(f"stream/{user.key}", self._handed.streams_per_user, until=until)
         if place is None:
             raise TooManyRequests("Too many streams of yours are open.", code="too_many_streams", retry_after=1.0)
         return self._follow(user, turn_id, after, place)
@@ -138,21 +137,18 @@ class HandedChat:
         return await self._ended(user, turn_id, CANCEL_SECONDS)
 
     async def _start(self, asked: Asked) -> StartedTurn:
-        place = await self._place(
-            f"turn/{asked.user.key}",
-            self._options.turns_per_user,
-            self._clock() + self._options.turn_timeout + GRACE,
-        )
+        until = self._clock() + self._options.turn_timeout
+        place = await self._places.take(f"turn/{asked.user.key}", self._options.turns_per_user, until=until)
         if place is None:
             raise TooManyRequests("Too many turns of yours run at once.", code="too_many_turns", retry_after=1.0)
         job = new_job(self._options, asked, self._clock())
         try:
             begun = await self._begin(job, asked)
         except BaseException:
-            await self._leave(place)
+            await self._places.give(place)
             raise
         if begun.id != job.new.turn_id:  # another send of this key was first
-            await self._leave(place)
+            await self._places.give(place)
             return StartedTurn(turn_id=begun.id, session_id=begun.session_id, replayed=True)
         await self._hand_over(job, place)
         return StartedTurn(turn_id=begun.id, session_id=begun.session_id)
@@ -180,7 +176,7 @@ class HandedChat:
         except DoorwardError as error:
             log.warning("turn_not_handed_over", turn=job.new.turn_id, code=error.code)
             await self._close_unrun(job)
-            await self._leave(place)
+            await self._places.give(place)
             raise AgentUnreachable(Failure("agent_unreachable").sentence) from error
 
     async def _close_unrun(self, job: TurnJob) -> None:
@@ -200,20 +196,6 @@ class HandedChat:
             )
         )
 
-    async def _place(self, kind: str, most: int | None, until: float) -> str | None:
-        """One of a user's places; None when all are taken, empty where there is no bound (AP-LIM-02, AP-LIM-04)."""
-        if most is None:
-            return ""
-        for number in range(most):
-            name = f"{kind}/{number}"
-            if await self._marks.take(name, until=until):
-                return name
-        return None
-
-    async def _leave(self, place: str) -> None:
-        if place:
-            await self._marks.give(place)
-
     async def _ended(self, user: User, turn_id: str, within: float) -> Turn:
         """The turn when it has ended, or as it is after so many seconds."""
         deadline = self._clock() + within
@@ -229,7 +211,7 @@ class HandedChat:
                 async for batch in batches:
                     yield batch
         finally:
-            await self._leave(place)
+            await self._places.give(place)
 
     async def _batches(self, user: User, turn_id: str, after: int) -> AsyncGenerator[list[TurnEvent], None]:
         deadline = self._clock() + self._handed.answer_within

@@ -9,11 +9,12 @@ from doorward.errors import DoorwardError
 from doorward.model.chat import OpenTurn, TurnResult
 from doorward.ports.functions import Marks
 from doorward.services.chat.failures import Failure
-from doorward.services.chat.handed import GRACE, HandedTurn, cancelled
+from doorward.services.chat.handed import HandedTurn, cancelled
 from doorward.services.chat.late import finish_later
 from doorward.services.chat.options import ChatOptions, job_left
 from doorward.services.chat.run import TurnJob, TurnRun, TurnWays
 from doorward.services.chat.sources import LeftRunning, Source, Stored
+from doorward.services.marked_places import GRACE, MarkedPlaces
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ class HandedRuns:
     ) -> None:
         self._ways = ways
         self._marks = marks
+        self._places = MarkedPlaces(marks)
         self._options = options
 
     async def run(self, handed: HandedTurn, *, deadline: float) -> None:
@@ -52,20 +54,11 @@ class HandedRuns:
             await self._to_the_end(run, ways)
             await late.unwritten(ways)
         finally:
-            await self._give(handed.place)
+            await self._places.give(handed.place)
 
     async def _take(self, turn_id: str, until: float) -> bool:
         """Whether it is ours to run, or to close: of all who ask, one is told so."""
         return await self._marks.take(f"run/{turn_id}", until=until)
-
-    async def _give(self, place: str) -> None:
-        """Give it back, if there is one. When the store does not answer, it is free once its time is over."""
-        if not place:
-            return
-        try:
-            await self._marks.give(place)
-        except DoorwardError as error:
-            log.warning("place_not_given_back", code=error.code)
 
     async def sweep(self, *, lost_after: float, untaken_after: float) -> int:
         """Close the turns that began `lost_after` seconds ago and still run: whoever ran them is gone. So do those that
