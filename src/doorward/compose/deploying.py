@@ -51,6 +51,7 @@ _NOT_OWN = {
     "front_door.allowed_origins",
     "front_door.trusted_proxies",
     "front_door.cognito_compatible",
+    "chat.memory",
 }
 _ABOUT = {
     "direct": "A user pool, and the agent on AgentCore Runtime, which checks the user's token itself. There is no "
@@ -64,12 +65,7 @@ _ABOUT = {
 
 
 def plan_of(settings: Settings, pattern: Pattern) -> Plan:
-    """What the settings mean on AWS. Raises `ConfigurationError` (``memory_not_deployed``)."""
-    if settings.chat.memory:
-        raise ConfigurationError(
-            "chat.memory is not in the templates: the functions' roles have no way to a memory. Leave it out here.",
-            code="memory_not_deployed",
-        )
+    """What the settings mean on AWS. Where `chat.memory` names a memory here, the stack makes one of its own."""
     settings = msgspec.structs.replace(settings, pattern=pattern)
     routes = _routes(settings)
     front = settings.front_door
@@ -87,6 +83,7 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
         ),
         routes=routes,
         environment=_environment(settings, body),
+        texts=bool(settings.chat.memory) and pattern == "conversations",
     )
 
 

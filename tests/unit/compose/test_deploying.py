@@ -135,16 +135,6 @@ def test_the_pages_configuration_is_filled_with_what_the_stack_says(written: dic
     assert yaml.safe_load(filled)["sign_in"]["token_endpoint"] == "https://SignIn.example/oauth2/token"
 
 
-def test_a_memory_for_texts_is_refused_as_the_templates_have_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOORWARD_CHAT_MEMORY", "texts-0123456789")
-    result = deploy(tmp_path / "out", "--pattern", "conversations")
-    assert isinstance(result.exception, DoorwardError)
-    assert result.exception.code == "memory_not_deployed"
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("")

@@ -343,3 +343,55 @@ def test_the_relay_waits_as_long_as_the_api_does() -> None:
     found = made("two-doors")["Resources"]
     seconds = int(found["ChatFunction"]["Properties"]["Environment"]["Variables"]["DOORWARD_FUNCTIONS_ANSWER_WITHIN"])
     assert seconds < found["ChatFunction"]["Properties"]["Timeout"] <= 60
+
+
+def allowed(role: dict[str, Any], action: str, resource: object) -> bool:
+    """Whether a role may do that to this resource, by its own policies; a deny wins."""
+
+    def met(statement: dict[str, Any]) -> bool:
+        named = any(action == one or (one.endswith("*") and action.startswith(one[:-1])) for one in statement["Action"])
+        if "NotResource" in statement:
+            return named and resource not in statement["NotResource"]
+        return named and (resource in statement["Resource"] or "*" in statement["Resource"])
+
+    found = [each["Effect"] for each in statements(role) if met(each)]
+    return "Allow" in found and "Deny" not in found
+
+
+def test_texts_are_in_a_memory_of_their_own_that_leads_no_function_to_an_agent() -> None:
+    """AP-BYP-02: history can read texts, and still reach no agent, whatever else its role is allowed later."""
+    memory, agent = {"Fn::GetAtt": ["MessageMemory", "MemoryArn"]}, {"Fn::GetAtt": ["Agent", "AgentRuntimeArn"]}
+    found = made("conversations", **{"chat.memory": "texts-0123456789"})["Resources"]
+    assert found["MessageMemory"]["DeletionPolicy"] == "Retain"
+    may_do = {
+        name: {
+            action
+            for action in ("CreateEvent", "GetEvent", "ListEvents", "DeleteEvent", "ListActors")
+            if allowed(found[f"{name}Role"]["Properties"], f"bedrock-agentcore:{action}", memory)
+        }
+        for name in NAMES
+    }
+    written = {"CreateEvent", "GetEvent", "ListEvents", "DeleteEvent"}
+    assert may_do == {"Chat": written, "Turns": written, "Conversations": {"GetEvent", "ListEvents"}}
+    for name in NAMES:
+        function = found[f"{name}Function"]["Properties"]
+        assert function["Environment"]["Variables"]["DOORWARD_CHAT_MEMORY"] == {
+            "Fn::GetAtt": ["MessageMemory", "MemoryId"]
+        }
+        role = found[f"{name}Role"]["Properties"]
+        assert allowed(role, "bedrock-agentcore:InvokeAgentRuntime", agent) is (name == "Turns")
+        if name != "Turns":
+            wide = {"Effect": "Allow", "Action": ["bedrock-agentcore:*", "bedrock:*"], "Resource": ["*"]}
+            role["Policies"].append({"PolicyDocument": {"Statement": [wide]}})
+            for action in ("bedrock-agentcore:InvokeAgentRuntime", "bedrock:InvokeModel"):
+                assert not allowed(role, action, agent)
+    other = {"Fn::GetAtt": ["AgentMemory", "MemoryArn"]}
+    assert not allowed(found["TurnsRole"]["Properties"], "bedrock-agentcore:GetEvent", other)
+    assert not allowed(found["AgentRole"]["Properties"], "bedrock-agentcore:GetEvent", memory)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_without_chat_memory_or_without_conversations_there_is_none(pattern: str) -> None:
+    assert "MessageMemory" not in made(pattern)["Resources"]
+    if pattern != "conversations":
+        assert "MessageMemory" not in made(pattern, **{"chat.memory": "texts-0123456789"})["Resources"]

@@ -17,11 +17,11 @@ from doorward.deploy.aws.template import (
     role,
     sub,
 )
+from doorward.deploy.aws.texts import READS, WRITES, no_agent, uses_texts, where_texts_are
 from doorward.deploy.document import Node
 
 _READ = ["GetItem", "BatchGetItem", "Query"]
 _WRITE = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
-_NO_AGENT = ["bedrock-agentcore:*", "bedrock:*", "lambda:InvokeFunction", "lambda:InvokeAsync"]
 # The 15 minutes that Lambda gives at most, less what is needed to close a turn that took all of its time.
 LONGEST_TURN = 840
 # How long the relay waits for an answer: the API's 60 seconds, less what is needed to say that it did not come.
@@ -95,25 +95,27 @@ def _relay(plan: Plan) -> Function:
 def _with_history(plan: Plan) -> dict[str, Function]:
     """Three functions. The one that people reach starts turns and tells of them, but cannot run the agent."""
     start = allow("StartsTurns", ["lambda:InvokeFunction"], [att("TurnsFunction", "Arn")])
-    never = deny(
-        "RunsNoAgent",
-        ["bedrock-agentcore:*", "bedrock:*"],
-        ["*"],
-    )
+    shared = {**_shared(), **where_texts_are(plan)}
     return {
         "Chat": Function(
             module="chat",
             memory=512,
             timeout=60,
-            statements=[*_table(), start, never],
-            environment={**_shared(), **_agent_address(), "DOORWARD_FUNCTIONS_TURNS": ref("TurnsFunction")},
+            statements=[
+                *_table(),
+                *uses_texts(plan, *READS, *WRITES),
+                start,
+                no_agent(plan, "RunsNoAgent"),
+                deny("AsksNoModel", ["bedrock:*"], ["*"]),
+            ],
+            environment={**shared, **_agent_address(), "DOORWARD_FUNCTIONS_TURNS": ref("TurnsFunction")},
         ),
         "Turns": Function(
             module="turns",
             memory=512,
             timeout=min(plan.turn_seconds, LONGEST_TURN) + 60,
-            statements=[*_table(), _invoke()],
-            environment={**_shared(), **_agent_address()},
+            statements=[*_table(), *uses_texts(plan, *READS, *WRITES), _invoke()],
+            environment={**shared, **_agent_address()},
             served=False,
         ),
         # INVARIANT: history cannot reach an agent or a model, whatever else is allowed to this role later.
@@ -121,8 +123,13 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             module="conversations",
             memory=512,
             timeout=30,
-            statements=[*_table(), deny("NoAgent", _NO_AGENT, ["*"])],
-            environment=_shared(),
+            statements=[
+                *_table(),
+                *uses_texts(plan, *READS),
+                no_agent(plan, "NoAgent"),
+                deny("NoModelNoFunction", ["bedrock:*", "lambda:InvokeFunction", "lambda:InvokeAsync"], ["*"]),
+            ],
+            environment=shared,
         ),
     }
 

@@ -10,6 +10,7 @@ from doorward.deploy.aws.page import page
 from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.table import table
 from doorward.deploy.aws.template import Fragment, Map, given, joined, ref, sub
+from doorward.deploy.aws.texts import texts
 from doorward.deploy.aws.watching import budget, watching
 
 _DESCRIPTIONS = {
@@ -56,6 +57,7 @@ def _conversations(plan: Plan) -> list[Fragment]:
         agent(plan, callers(plan)),
         functions(plan, own),
         table(plan),
+        texts(plan),
         api(plan, own),
         edge(plan),
         page(plan),

@@ -38,6 +38,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     routes: tuple[ApiRoute, ...] = ()
     environment: dict[str, str] = {}
     monthly_dollars: int = 100
+    texts: bool = False
 
     @property
     def signed(self) -> bool:
