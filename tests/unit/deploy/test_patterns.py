@@ -272,6 +272,29 @@ def test_a_function_can_read_its_own_variables_under_a_key_of_the_owners(pattern
         assert may(roles[function["Role"]["Fn::GetAtt"][0]], "kms:Decrypt")
 
 
+def test_the_tables_alarms_watch_metrics_in_the_form_that_dynamodb_has_them() -> None:
+    """Throttled reads and writes are counted by table; its own errors only by table and operation."""
+    alarms = of_kind(made("conversations"), "AWS::CloudWatch::Alarm")
+    watched = {}
+    for name in ("TableThrottledAlarm", "TableFailsAlarm"):
+        *parts, total = alarms[name]["Metrics"]
+        assert total["ReturnData"] is True
+        assert [f"FILL({part['Id']}, 0)" for part in parts] == total["Expression"].split(" + ")
+        assert len(parts) <= 10
+        watched[name] = [
+            (
+                part["MetricStat"]["Metric"]["MetricName"],
+                *(d["Name"] for d in part["MetricStat"]["Metric"]["Dimensions"]),
+            )
+            for part in parts
+        ]
+    assert set(watched["TableThrottledAlarm"]) == {
+        ("ReadThrottleEvents", "TableName"),
+        ("WriteThrottleEvents", "TableName"),
+    }
+    assert set(watched["TableFailsAlarm"]) == {("SystemErrors", "TableName", "Operation")}
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

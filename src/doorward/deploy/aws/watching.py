@@ -7,7 +7,7 @@ from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.template import Fragment, Map, ref, resource, sub
 from doorward.deploy.document import Node
 
-_DIMENSION = {"AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName", "AWS/DynamoDB": "TableName"}
+_DIMENSION = {"AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName"}
 
 
 def budget(plan: Plan) -> Fragment:
@@ -63,8 +63,7 @@ def watching(plan: Plan) -> Fragment:
         alarms[f"{name}FailsAlarm"] = _alarm("AWS/Lambda", "Errors", ref(f"{name}Function"), 1)
         alarms[f"{name}ThrottledAlarm"] = _alarm("AWS/Lambda", "Throttles", ref(f"{name}Function"), 1)
     if plan.signed:
-        alarms["TableThrottledAlarm"] = _alarm("AWS/DynamoDB", "ThrottledRequests", ref("Table"), 1)
-        alarms["TableFailsAlarm"] = _alarm("AWS/DynamoDB", "SystemErrors", ref("Table"), 1)
+        alarms |= _of_table()
     return Fragment(
         resources={
             "Alarms": resource("AWS::SNS::Topic", {"KmsMasterKeyId": key_of_alarms()}),
@@ -80,14 +79,52 @@ def watching(plan: Plan) -> Fragment:
 
 
 def _alarm(namespace: str, metric: str, of: Map, threshold: int) -> Map:
+    watched: Map = {
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": [{"Name": _DIMENSION[namespace], "Value": of}],
+        "Statistic": "Sum",
+        "Period": 300,
+    }
+    return _told(watched, threshold)
+
+
+def _of_table() -> dict[str, Map]:
+    """DynamoDB counts throttled reads and writes by table, but throttled requests and its own errors only by table and
+    operation: those are added up."""
+    table: Map = {"Name": "TableName", "Value": ref("Table")}
+    throttled: list[Map] = [_metric(f"{way}ThrottleEvents", [table]) for way in ("Read", "Write")]
+    failed: list[Map] = [_metric("SystemErrors", [table, {"Name": "Operation", "Value": name}]) for name in _OPERATIONS]
+    return {"TableThrottledAlarm": _told(_summed(throttled), 1), "TableFailsAlarm": _told(_summed(failed), 1)}
+
+
+# What the engine of the table calls; an alarm adds up ten metrics at most.
+_OPERATIONS = (
+    *("GetItem", "BatchGetItem", "TransactGetItems", "Query"),
+    *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"),
+)
+
+
+def _metric(name: str, dimensions: list[Node]) -> Map:
+    return {"Namespace": "AWS/DynamoDB", "MetricName": name, "Dimensions": dimensions}
+
+
+def _summed(metrics: list[Map]) -> Map:
+    names = [f"m{number}" for number in range(len(metrics))]
+    parts: list[Node] = [
+        {"Id": name, "MetricStat": {"Metric": metric, "Stat": "Sum", "Period": 300}, "ReturnData": False}
+        for name, metric in zip(names, metrics, strict=True)
+    ]
+    # A metric without a point in a period would leave the whole sum without one.
+    total = " + ".join(f"FILL({name}, 0)" for name in names)
+    return {"Metrics": [*parts, {"Id": "total", "Expression": total, "ReturnData": True}]}
+
+
+def _told(watched: Map, threshold: int) -> Map:
     return resource(
         "AWS::CloudWatch::Alarm",
         {
-            "Namespace": namespace,
-            "MetricName": metric,
-            "Dimensions": [{"Name": _DIMENSION[namespace], "Value": of}],
-            "Statistic": "Sum",
-            "Period": 300,
+            **watched,
             "EvaluationPeriods": 1,
             "Threshold": threshold,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
