@@ -295,6 +295,22 @@ def test_the_tables_alarms_watch_metrics_in_the_form_that_dynamodb_has_them() ->
     assert set(watched["TableFailsAlarm"]) == {("SystemErrors", "TableName", "Operation")}
 
 
+@pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
+def test_the_dashboard_shows_the_edge_by_the_name_that_its_metrics_have_and_no_other_houses(pattern: str) -> None:
+    found = made(pattern)
+    (acl,) = of_kind(found, "AWS::WAFv2::WebACL").values()
+    assert acl["VisibilityConfig"]["MetricName"] == {"Ref": "AWS::StackName"}
+    (board,) = of_kind(found, "AWS::CloudWatch::Dashboard").values()
+    shown = [
+        line
+        for widget in json.loads(board["DashboardBody"]["Fn::Sub"])["widgets"]
+        for line in widget["properties"]["metrics"]
+    ]
+    edge = [line for line in shown if line[0] == "AWS/WAFV2"]
+    assert edge
+    assert all(line[line.index("WebACL") + 1] == "${AWS::StackName}" for line in edge)
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

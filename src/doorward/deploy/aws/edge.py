@@ -35,7 +35,8 @@ def edge(plan: Plan) -> Fragment:
             "DefaultAction": {"Allow": {}},
             "AssociationConfig": {"RequestBody": {"API_GATEWAY": {"DefaultSizeInspectionLimit": "KB_64"}}},
             "Rules": rules,
-            "VisibilityConfig": _seen("Edge"),
+            # Under this name its metrics stand, beside those of the other houses of the account.
+            "VisibilityConfig": _seen(ref("AWS::StackName")),
         },
     )
     stage = sub("arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${ApiStage}")
@@ -122,5 +123,5 @@ def _rate(requests: int, window: int) -> Map:
     }
 
 
-def _seen(name: str) -> Map:
+def _seen(name: Node) -> Map:
     return {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": True, "MetricName": name}

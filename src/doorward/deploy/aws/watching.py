@@ -186,7 +186,7 @@ def _latency(statistic: str) -> Node:
 
 
 def _waf(name: str) -> Node:
-    return ["AWS/WAFV2", name, "WebACL", "${Edge}", "Region", "${AWS::Region}", "Rule", "ALL"]
+    return ["AWS/WAFV2", name, "WebACL", "${AWS::StackName}", "Region", "${AWS::Region}", "Rule", "ALL"]
 
 
 def _widget(place: int, title: str, metrics: list[Node], stat: str | None = "Sum") -> Node:
