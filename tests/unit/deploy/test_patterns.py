@@ -311,6 +311,36 @@ def test_the_dashboard_shows_the_edge_by_the_name_that_its_metrics_have_and_no_o
     assert all(line[line.index("WebACL") + 1] == "${AWS::StackName}" for line in edge)
 
 
+def test_the_pages_address_is_the_one_that_may_sign_in_and_call() -> None:
+    found = made("conversations")
+    origin = found["Outputs"]["PageUrl"]["Value"]
+    (client,) = of_kind(found, "AWS::Cognito::UserPoolClient").values()
+    assert client["CallbackURLs"] == [{"Fn::Sub": ["${Origin}/", {"Origin": origin}]}]
+    for function in of_kind(found, "AWS::Lambda::Function").values():
+        variables = function["Environment"]["Variables"]
+        assert variables.get("DOORWARD_FRONT_DOOR_ALLOWED_ORIGINS", origin) == origin
+    assert found["Outputs"]["PageTarget"]["Value"] == {"Fn::GetAtt": ["Page", "DomainName"]}
+
+
+@pytest.mark.parametrize("domain", ["", "chat.example.com"])
+@pytest.mark.parametrize("certificate", ["", "arn:aws:acm:us-east-1:123456789012:certificate/x"])
+def test_a_domain_is_taken_with_its_certificate_or_not_at_all(domain: str, certificate: str) -> None:
+    given = {"PageDomain": domain, "PageCertificateArn": certificate}
+    (rule,) = made("conversations")["Rules"].values()
+    (assertion,) = rule["Assertions"]
+    assert holds(assertion["Assert"], given) is (bool(domain) == bool(certificate))
+
+
+def holds(condition: dict[str, Any], given: dict[str, str]) -> bool:
+    """What CloudFormation makes of a condition over parameters."""
+    ((name, inner),) = condition.items()
+    if name == "Fn::Equals":
+        left, right = (given[each["Ref"]] if isinstance(each, dict) else each for each in inner)
+        return left == right
+    found = [holds(each, given) for each in inner]
+    return {"Fn::And": all(found), "Fn::Or": any(found), "Fn::Not": not found[0]}[name]
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

@@ -1,6 +1,5 @@
 """The page: static files in a closed bucket, served by CloudFront with the headers that the house itself would send."""
 
-from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.template import (
     NOTHING,
     Fragment,
@@ -23,9 +22,8 @@ _POLICY = (
 )
 
 
-def page(plan: Plan) -> Fragment:
-    """The bucket and its distribution."""
-    del plan
+def page(origin: Map) -> Fragment:
+    """The bucket and its distribution, which people reach at `origin`."""
     return Fragment(
         resources={
             "PageBucket": _bucket(),
@@ -45,7 +43,9 @@ def page(plan: Plan) -> Fragment:
             "Page": _distribution(),
         },
         outputs={
-            "PageUrl": {"Value": sub("https://${Page.DomainName}")},
+            "PageUrl": {"Value": origin},
+            # Where the page's own domain must point to (CNAME, or an alias of Route 53).
+            "PageTarget": {"Value": att("Page", "DomainName")},
             "PageBucketName": {"Value": ref("PageBucket")},
         },
     )

@@ -12,6 +12,7 @@ from doorward.deploy.aws.table import table
 from doorward.deploy.aws.template import Fragment, Map, given, joined, ref, sub
 from doorward.deploy.aws.texts import texts
 from doorward.deploy.aws.watching import budget, watching
+from doorward.deploy.document import Node
 
 _DESCRIPTIONS = {
     "direct": "Doorward, pattern direct: the browser calls the agent itself. An anti-pattern, kept to be seen.",
@@ -60,7 +61,7 @@ def _conversations(plan: Plan) -> list[Fragment]:
         texts(plan),
         api(plan, own),
         edge(plan),
-        page(plan),
+        page(own),
         *_watched(plan),
     ]
 
@@ -85,6 +86,15 @@ def _origin() -> Fragment:
     )
 
 
+def _both_or_neither(one: str, other: str) -> Map:
+    empty: list[Node] = [{"Fn::Equals": [ref(name), ""]} for name in (one, other)]
+    given_both: list[Node] = [given(name) for name in (one, other)]
+    return {
+        "Assert": {"Fn::Or": [{"Fn::And": empty}, {"Fn::And": given_both}]},
+        "AssertDescription": f"Give {one} and {other} both, or neither.",
+    }
+
+
 def _domain() -> Fragment:
     return Fragment(
         parameters={
@@ -96,4 +106,5 @@ def _domain() -> Fragment:
             },
         },
         conditions={"HasCertificate": given("PageCertificateArn")},
+        rules={"DomainWithCertificate": {"Assertions": [_both_or_neither("PageDomain", "PageCertificateArn")]}},
     )

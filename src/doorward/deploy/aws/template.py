@@ -12,6 +12,7 @@ class Fragment(Struct, frozen=True, kw_only=True):
 
     parameters: dict[str, Map] = {}
     conditions: dict[str, Map] = {}
+    rules: dict[str, Map] = {}
     resources: dict[str, Map] = {}
     outputs: dict[str, Map] = {}
 
@@ -19,7 +20,7 @@ class Fragment(Struct, frozen=True, kw_only=True):
 def joined(description: str, fragments: list[Fragment]) -> Map:
     """The template. `ValueError` when two fragments use one name for two things."""
     template: Map = {"AWSTemplateFormatVersion": "2010-09-09", "Description": description}
-    for section in ("parameters", "conditions", "resources", "outputs"):
+    for section in ("parameters", "rules", "conditions", "resources", "outputs"):
         found: dict[str, Map] = {}
         for fragment in fragments:
             for name, value in getattr(fragment, section).items():
