@@ -341,6 +341,14 @@ def holds(condition: dict[str, Any], given: dict[str, str]) -> bool:
     return {"Fn::And": all(found), "Fn::Or": any(found), "Fn::Not": not found[0]}[name]
 
 
+def test_api_gateway_takes_the_log_role_which_has_what_the_managed_policy_has() -> None:
+    """AmazonAPIGatewayPushToCloudWatchLogs, in AWS's reference of managed policies."""
+    (rule,) = statements(of_kind(made("two-doors"), "AWS::IAM::Role")["ApiLogRoleOfAccount"])
+    groups, streams, events = "CreateLogGroup DescribeLogGroups", "CreateLogStream DescribeLogStreams", "PutLogEvents"
+    reading = "GetLogEvents FilterLogEvents"
+    assert set(rule["Action"]) == {f"logs:{name}" for name in f"{groups} {streams} {events} {reading}".split()}
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

@@ -328,7 +328,9 @@ def _log() -> dict[str, Map]:
 
 
 def _log_writing() -> Map:
-    actions = ("CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "DescribeLogStreams", "PutLogEvents")
+    """As AWS's own AmazonAPIGatewayPushToCloudWatchLogs, in this account and Region: API Gateway tries the role."""
+    actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "DescribeLogStreams", "PutLogEvents"]
+    actions += ["GetLogEvents", "FilterLogEvents"]
     where = sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*")
     return {
         "Sid": "Logs",
