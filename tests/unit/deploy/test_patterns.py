@@ -1,6 +1,7 @@
 """What each template promises, read from the templates themselves."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,8 @@ def test_no_right_is_for_everything_but_where_aws_knows_no_resource(pattern: str
     for name, role in of_kind(made(pattern), "AWS::IAM::Role").items():
         for statement in statements(role):
             if statement["Effect"] == "Allow" and "*" in statement["Resource"]:
-                assert all(action.startswith("xray:") for action in statement["Action"]), name
+                unbound = [each for each in statement["Action"] if not each.startswith("xray:")]
+                assert unbound in ([], ["ecr:GetAuthorizationToken"]), name
 
 
 @pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
@@ -347,6 +349,33 @@ def test_api_gateway_takes_the_log_role_which_has_what_the_managed_policy_has() 
     groups, streams, events = "CreateLogGroup DescribeLogGroups", "CreateLogStream DescribeLogStreams", "PutLogEvents"
     reading = "GetLogEvents FilterLogEvents"
     assert set(rule["Action"]) == {f"logs:{name}" for name in f"{groups} {streams} {events} {reading}".split()}
+
+
+def test_the_agents_role_may_do_what_agentcore_does_with_it() -> None:
+    """The execution role of AWS's developer guide (runtime-permissions): pull the image, write logs."""
+    role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
+    pulls = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:GetAuthorizationToken")
+    logs = ("CreateLogGroup", "DescribeLogGroups", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+    assert not [action for action in (*pulls, *(f"logs:{name}" for name in logs)) if not may(role, action)]
+
+
+@pytest.mark.parametrize(
+    ("image", "taken"),
+    [
+        ("", True),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/doorward-agent:1", True),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/doorward-agent@sha256:0a1b", True),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/agent:1", False),
+        ("docker.io/library/doorward-agent:1", False),
+    ],
+)
+def test_an_image_that_the_agents_role_may_not_pull_is_refused_before_the_stack_is_made(
+    image: str, taken: bool
+) -> None:
+    parameter = made("conversations")["Parameters"]["AgentImage"]
+    assert bool(re.fullmatch(parameter["AllowedPattern"], image)) is taken
+    assert "doorward-" in parameter["ConstraintDescription"]
+    assert "doorward-" in parameter["Description"]
 
 
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:

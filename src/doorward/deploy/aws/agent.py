@@ -37,6 +37,7 @@ _USE = [
     "bedrock-agentcore:GetAgentCard",
     "bedrock-agentcore:StopRuntimeSession",
 ]
+_OWN_IMAGE = r"^(|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/doorward-[a-z0-9._/-]+[:@][A-Za-z0-9_.:-]+)$"
 ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
 
 
@@ -62,7 +63,10 @@ def _parameters(plan: Plan) -> dict[str, Map]:
         "AgentImage": {
             "Type": "String",
             "Default": "",
-            "Description": "ECR URI of the agent's ARM64 image; empty: the zip is used.",
+            "AllowedPattern": _OWN_IMAGE,
+            "ConstraintDescription": "an image with a tag or digest in an ECR repository whose name begins doorward-",
+            "Description": "Image of the agent for 64-bit ARM, in a repository doorward-* of ECR in this account and "
+            "Region (ACCOUNT.dkr.ecr.REGION.amazonaws.com/doorward-agent:1); empty: the zip is used.",
         },
         "ModelArn": {
             "Type": "String",
@@ -171,16 +175,23 @@ def _memory(plan: Plan) -> Map:
     )
 
 
+_LOG_GROUPS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group"
+_LOGS = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+
+
 def _role(plan: Plan) -> Map:
-    logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/bedrock-agentcore/runtimes/*"
+    logs = f"{_LOG_GROUPS}:/aws/bedrock-agentcore/runtimes/*"
     statements: list[Node] = [
-        allow("OwnLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [sub(logs)]),
+        allow("OwnLogs", [f"logs:{action}" for action in _LOGS], [sub(logs)]),
+        allow("FindsLogs", ["logs:DescribeLogGroups"], [sub(f"{_LOG_GROUPS}:*")]),
         either(
             "HasModel",
             allow("OneModel", ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], [ref("ModelArn")]),
             NOTHING,
         ),
         either("AgentIsImage", _pull(), NOTHING),
+        # To sign in to a registry ECR knows no resource; what may be taken from it is said above.
+        either("AgentIsImage", allow("Registry", ["ecr:GetAuthorizationToken"], ["*"]), NOTHING),
         # The agent is run; it runs nobody, and it takes no user's name for a string that somebody sent.
         deny("CallsNoAgent", [*_USE, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"], ["*"]),
     ]
