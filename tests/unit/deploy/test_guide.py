@@ -1,0 +1,29 @@
+"""The page beside the templates: what it tells people to type fits the files and the templates beside it."""
+
+import re
+from pathlib import Path
+
+from doorward.compose.deploying import write
+from doorward.compose.settings import load
+from doorward.model.settings import Pattern
+
+
+def guide(folder: Path, pattern: Pattern = "conversations", **options: str) -> str:
+    write(load(environ={}, options=options).settings, pattern, folder)
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_an_image_is_built_from_a_file_that_is_there_for_a_name_that_the_template_takes(tmp_path: Path) -> None:
+    said = guide(tmp_path)
+    (file,) = re.findall(r"--file (\S+)", said)
+    assert (tmp_path / file).is_file()
+    (repository,) = re.findall(r"--repository-name (\S+)", said)
+    assert repository.startswith("doorward-")
+    assert f"/{repository}:1 --push agent" in said
+    assert re.search(rf"deploy\.sh .*AgentImage=\S+/{repository}:1", said)
+
+
+def test_a_name_of_a_stack_that_cognito_refuses_is_said_before_it_is_typed(tmp_path: Path) -> None:
+    said = guide(tmp_path)
+    rule = said[said.index("STACK is made of") :]
+    assert all(f"`{word}`" in rule[:300] for word in ("aws", "amazon", "cognito"))
