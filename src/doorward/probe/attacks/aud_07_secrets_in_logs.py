@@ -9,6 +9,7 @@ from doorward.probe.surface import guarded
 from doorward.probe.trials import ok
 
 _LEAST = 12
+_TRIES = 3
 
 
 class SecretsInLogs(Attack):
@@ -28,6 +29,11 @@ class SecretsInLogs(Attack):
         bearer, token = await lab.bearer(), (await lab.tokens()).access.reveal()
         word = a_word()
         told = await tell(lab, bearer, word)
+        for _ in range(_TRIES - 1):
+            if ok(told):
+                break
+            # It may still be busy with what the attacks before asked of it.
+            told = await tell(lab, bearer, word)
         if not ok(told):
             return inconclusive("A chat with a marked message was not answered.", told)
         request = guarded(lab)
