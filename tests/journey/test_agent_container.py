@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -18,20 +19,27 @@ from doorward.model.principals import TurnIdentity
 from tests.journey.house import free_port
 
 SESSION = "x-amzn-bedrock-agentcore-runtime-session-id"
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/agent.py"))
 TURN_TOKEN = "x-amzn-bedrock-agentcore-runtime-custom-turn-token"
 
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    """What `doorward deploy aws` wrote, run in its own folder with its own copy of the code, on another port."""
-    folder = tmp_path_factory.mktemp("aws")
-    made = CliRunner().invoke(root, ["deploy", "aws", "--pattern", "conversations", "--out", str(folder)])
+    """The built-in agent."""
+    with running(tmp_path_factory.mktemp("aws")) as client:
+        yield client
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[httpx2.Client]:
+    """What `doorward deploy aws` wrote, run from elsewhere with its own copy of the code, on another port."""
+    out = folder / "out"
+    made = CliRunner().invoke(root, ["deploy", "aws", "--pattern", "conversations", "--out", str(out), *options])
     assert made.exit_code == 0, made.output
-    package, port = folder / "agent", free_port()
-    entry = (package / "main.py").read_text().replace('main("agent.py", "")', f'main("agent.py", "", port={port})')
-    (package / "main.py").write_text(entry)
+    main, port = out / "agent" / "main.py", free_port()
+    main.write_text(main.read_text().replace(', "")', f', "", port={port})'))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "main.py"], cwd=package, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, str(main)], cwd=folder, stdout=log, stderr=log)
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
                 _until_up(client, process, folder / "log")
@@ -75,6 +83,13 @@ def test_it_serves_the_contract_and_streams(container: httpx2.Client) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
     assert "I am the rehearsal model" in "".join(event.get("delta", "") for event in events)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def test_every_example_starts_from_its_package(example: Path, tmp_path: Path) -> None:
+    """The same file, and what lies beside it, as on this machine."""
+    with running(tmp_path, "--agent", str(example)) as client:
+        assert client.get("/ping").json()["status"] in ("Healthy", "HealthyBusy")
 
 
 def test_bad_json_and_other_paths_are_refused(container: httpx2.Client) -> None:

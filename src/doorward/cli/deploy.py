@@ -34,11 +34,17 @@ def command() -> None:
 def aws(out: Path, *, check: bool, **options: Any) -> None:  # noqa: ANN401
     """Write CloudFormation templates, packages and a guide with two commands: build, deploy."""
     settings = loaded_from(options).settings
-    templates = write(settings, settings.pattern, out)
+    written = write(settings, settings.pattern, out)
     click.echo(f"Made {out} for pattern {settings.pattern}. Next: read {out / 'README.md'}.")
+    for name in written.unseen:
+        click.echo(
+            f"The agent imports {name}, which is not installed here and which no requirement is named for: "
+            "see that requirements.txt beside the agent brings it.",
+            err=True,
+        )
     if not check:
         return
-    found = asyncio.run(check_templates(templates))
+    found = asyncio.run(check_templates(written.templates))
     for each in found:
         state = "not installed" if each.clean is None else "clean" if each.clean else "BAD"
         click.echo(f"{state:13} {each.tool}")

@@ -1,13 +1,15 @@
 """`doorward deploy aws`: what the templates are made from, and a folder with all that two commands need."""
 
+import json
 import shutil
-from importlib.metadata import requires
 from pathlib import Path
 from string import Template
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 
+from doorward.compose.agent_package import AgentPackage, agent_package, copy_agent, own_requirements
 from doorward.compose.deploy_folder import replace_folder
 from doorward.compose.function_routes import (
     chat_function_routes,
@@ -22,16 +24,13 @@ from doorward.deploy.aws.patterns import template
 from doorward.deploy.aws.plan import ApiRoute, Limits, Plan
 from doorward.deploy.aws.template import Map
 from doorward.deploy.document import to_yaml
-from doorward.errors import ConfigurationError
 from doorward.model.settings import Pattern, Settings
 from doorward.runtime.agent_file import AgentFile, agent_file
 
 PACKAGE = Path(__file__).parents[1]
 FILES = PACKAGE / "deploy" / "aws" / "files"
-# Packages of requirements that a part needs; their bounds are those of this distribution.
+# What the functions require; the bounds are those of this distribution.
 _FUNCTIONS = ("botocore", "cryptography", "httptools", "joserfc", "msgspec", "prometheus-client", "structlog")
-_AGENT = ("aiohttp", "langchain", "langchain-openai", "langgraph", "msgspec", "structlog", "uvicorn", "uvloop")
-_AGENT_ON_AWS = ("langchain-aws>=1.1", "langgraph-checkpoint-aws>=1.0.4")
 _NOT_IN_FUNCTIONS = ("cli", "deploy", "probe", "runtime", "sign_in", "web")
 _NOT_IN_AGENT = ("cli", "deploy", "front_door", "probe", "sign_in", "stores", "web")
 # What a template says itself, or what has no meaning there.
@@ -87,43 +86,55 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
     )
 
 
-def write(settings: Settings, pattern: Pattern, out: Path) -> list[Path]:
-    """Write all of it into `out`, as `replace_folder` does. The templates' paths.
+class Written(Struct, frozen=True, kw_only=True):
+    """The templates' paths, and the names that the agent imports and that may not be there (`AgentPackage.unseen`)."""
 
-    Raises `ConfigurationError` as `plan_of` and `replace_folder`, and when the agent's file is not there.
+    templates: list[Path]
+    unseen: tuple[str, ...]
+
+
+def write(settings: Settings, pattern: Pattern, out: Path) -> Written:
+    """Write all of it into `out`, as `replace_folder` does.
+
+    Raises `ConfigurationError` as `plan_of`, `agent_package` and `replace_folder`, and when there is no agent's file.
     """
     plan = plan_of(settings, pattern)
     source = agent_file(settings.agent.file)
+    package = agent_package(source.path)
     templates = {"template.yaml": template(plan), "artifacts.yaml": artifacts()}
 
     def make(folder: Path) -> None:
         for name, made in templates.items():
             (folder / name).write_text(to_yaml(made), encoding="utf-8")
-        _write_parts(plan, source, folder)
+        _write_agent(source, package, folder / "agent")
+        _write_parts(plan, folder)
         (folder / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
 
     replace_folder(out, make)
-    return [out / name for name in templates]
+    return Written(templates=[out / name for name in templates], unseen=package.unseen)
 
 
-def _write_parts(plan: Plan, source: AgentFile, out: Path) -> None:
+def _write_agent(source: AgentFile, package: AgentPackage, agent: Path) -> None:
+    agent.mkdir()
+    copy_agent(package, agent / "source")
+    entry = Template((FILES / "main.py.template").read_text(encoding="utf-8"))
+    main = entry.substitute(file=json.dumps(source.path.name), attribute=source.attribute)
+    (agent / "main.py").write_text(main, encoding="utf-8")
+    shutil.copyfile(FILES / "Containerfile", agent / "Containerfile")
+    _copy_package(agent, _NOT_IN_AGENT)
+    (agent / "requirements.txt").write_text("\n".join(package.requirements) + "\n", encoding="utf-8")
+
+
+def _write_parts(plan: Plan, out: Path) -> None:
     for name in ("build.sh", "deploy.sh"):
         shutil.copyfile(FILES / name, out / name)
     shutil.copyfile(FILES / "pack.py.template", out / "pack.py")
-    agent = out / "agent"
-    agent.mkdir()
-    shutil.copyfile(source.path, agent / "agent.py")
-    entry = Template((FILES / "main.py.template").read_text(encoding="utf-8")).substitute(attribute=source.attribute)
-    (agent / "main.py").write_text(entry, encoding="utf-8")
-    shutil.copyfile(FILES / "Containerfile", agent / "Containerfile")
-    _copy_package(agent, _NOT_IN_AGENT)
-    (agent / "requirements.txt").write_text(_requirements(_AGENT, _AGENT_ON_AWS), encoding="utf-8")
     if plan.signed:
         functions = out / "functions"
         functions.mkdir()
         shutil.copyfile(FILES / "bootstrap", functions / "bootstrap")
         _copy_package(functions, _NOT_IN_FUNCTIONS)
-        (functions / "requirements.txt").write_text(_requirements(_FUNCTIONS), encoding="utf-8")
+        (functions / "requirements.txt").write_text("\n".join(own_requirements(_FUNCTIONS)) + "\n", encoding="utf-8")
     if plan.remembers:
         shutil.copytree(PACKAGE / "web", out / "page")
         shutil.copyfile(FILES / "page_config.py.template", out / "page_config.py")
@@ -138,18 +149,6 @@ def _copy_package(folder: Path, left_out: tuple[str, ...]) -> None:
         return {name for name in names if name == "__pycache__" or str(Path(where) / name) in rooms}
 
     shutil.copytree(PACKAGE, folder / "doorward", ignore=ignored)
-
-
-def _requirements(names: tuple[str, ...], more: tuple[str, ...] = ()) -> str:
-    ours = {_project(line): line.partition(";")[0].strip() for line in requires("doorward") or []}
-    missing = [name for name in names if name not in ours]
-    if missing:
-        raise ConfigurationError(f"This distribution does not say which {', '.join(missing)} it needs.")
-    return "\n".join([*(ours[name] for name in names), *more]) + "\n"
-
-
-def _project(requirement: str) -> str:
-    return requirement.partition(";")[0].strip().rstrip("<>=!~0123456789.,").split("[")[0].strip()
 
 
 def _page_config(plan: Plan) -> dict[str, Any]:

@@ -96,8 +96,8 @@ def test_the_agents_file_goes_along_as_it_is(tmp_path: Path) -> None:
     agent.write_text("def talk(payload):\n    return 'hi'\n", encoding="utf-8")
     result = deploy(tmp_path / "out", "--pattern", "two-doors", "--agent", f"{agent}:talk")
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "out" / "agent" / "agent.py").read_bytes() == agent.read_bytes()
-    assert 'main("agent.py", "talk")' in (tmp_path / "out" / "agent" / "main.py").read_text(encoding="utf-8")
+    assert (tmp_path / "out" / "agent" / "source" / "mine.py").read_bytes() == agent.read_bytes()
+    assert '"source" / "mine.py"), "talk")' in (tmp_path / "out" / "agent" / "main.py").read_text(encoding="utf-8")
 
 
 def test_no_agent_framework_and_no_attacker_lies_in_the_functions_package(written: dict[str, Path]) -> None:
