@@ -13,6 +13,7 @@ from doorward.compose.deploying import plan_of
 from doorward.compose.settings import load
 from doorward.deploy.aws.patterns import template
 from doorward.deploy.aws.template import Fragment, joined
+from doorward.runtime.limits import limits_of
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
 SIGNED = ("two-doors", "conversations")
@@ -376,6 +377,25 @@ def test_an_image_that_the_agents_role_may_not_pull_is_refused_before_the_stack_
     assert bool(re.fullmatch(parameter["AllowedPattern"], image)) is taken
     assert "doorward-" in parameter["ConstraintDescription"]
     assert "doorward-" in parameter["Description"]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_limits_of_the_agent_reach_the_process_that_holds_them(pattern: str) -> None:
+    given = {
+        "agent.turn_steps": 7,
+        "agent.model_attempts": 2,
+        "agent.model_deadline": 11.0,
+        "agent.model_stall_timeout": 12.0,
+        "agent.model_max_characters": 1300,
+        "agent.tool_timeout": 14.0,
+        "agent.tool_max_characters": 1500,
+    }
+    (runtime,) = of_kind(made(pattern, **given), "AWS::BedrockAgentCore::Runtime").values()
+    texts = {name: value for name, value in runtime["EnvironmentVariables"].items() if isinstance(value, str)}
+    taken = load(environ=texts).settings
+    assert limits_of(taken.agent) == limits_of(load(environ={}, options=given).settings.agent)
+    assert limits_of(taken.agent) != limits_of(load(environ={}).settings.agent)
+    assert not [name for name in texts if not name.startswith("DOORWARD_AGENT_")]
 
 
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:

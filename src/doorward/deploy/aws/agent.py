@@ -85,7 +85,9 @@ def _runtime(plan: Plan) -> Map:
         }
     }
     image: Map = {"ContainerConfiguration": {"ContainerUri": ref("AgentImage")}}
-    environment: Map = {"DOORWARD_AGENT_MODEL": plan.model, "DOORWARD_AGENT_REGION": ref("AWS::Region")}
+    # The limits of a turn, a model and a tool are held where they run.
+    limits = {name: value for name, value in plan.environment.items() if name.startswith("DOORWARD_AGENT_")}
+    environment: Map = {**limits, "DOORWARD_AGENT_MODEL": plan.model, "DOORWARD_AGENT_REGION": ref("AWS::Region")}
     if plan.remembers:
         environment["DOORWARD_AGENT_MEMORY"] = att("AgentMemory", "MemoryId")
     properties: Map = {
