@@ -398,6 +398,22 @@ def test_the_limits_of_the_agent_reach_the_process_that_holds_them(pattern: str)
     assert not [name for name in texts if not name.startswith("DOORWARD_AGENT_")]
 
 
+@pytest.mark.parametrize("name", ["hello", "a-" * 23 + "bc"])
+def test_two_houses_in_one_account_share_no_name(name: str) -> None:
+    found = made("conversations", **{"agent.name": name, "chat.memory": "here"})
+    names = [
+        *(each["AgentRuntimeName"] for each in of_kind(found, "AWS::BedrockAgentCore::Runtime").values()),
+        *(each["Name"] for each in of_kind(found, "AWS::BedrockAgentCore::Memory").values()),
+    ]
+    assert len(names) == 3
+    mark = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    for text, values in (each["Fn::Sub"] for each in names):
+        assert values == {"Stack": {"Fn::Select": [0, {"Fn::Split": ["-", mark]}]}}
+        filled = text.replace("${Stack}", "51af3dc0")
+        assert filled != text
+        assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]{0,47}", filled)
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

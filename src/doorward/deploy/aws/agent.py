@@ -14,6 +14,7 @@ from doorward.deploy.aws.template import (
     deny,
     either,
     given,
+    name_in_account,
     ref,
     resource,
     role,
@@ -91,7 +92,7 @@ def _runtime(plan: Plan) -> Map:
     if plan.remembers:
         environment["DOORWARD_AGENT_MEMORY"] = att("AgentMemory", "MemoryId")
     properties: Map = {
-        "AgentRuntimeName": plan.agent,
+        "AgentRuntimeName": name_in_account(plan.agent),
         "AgentRuntimeArtifact": either("AgentIsImage", image, code),
         "RoleArn": att("AgentRole", "Arn"),
         "NetworkConfiguration": {"NetworkMode": "PUBLIC"},
@@ -169,7 +170,7 @@ def _memory(plan: Plan) -> Map:
     return resource(
         "AWS::BedrockAgentCore::Memory",
         {
-            "Name": f"{plan.agent}_memory",
+            "Name": name_in_account(plan.agent, "memory"),
             "Description": "Checkpoints of the agent, per user and conversation",
             "EventExpiryDuration": 90,
             "EncryptionKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),

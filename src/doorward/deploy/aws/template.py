@@ -85,6 +85,22 @@ def given(parameter: str) -> Map:
     return {"Fn::Not": [{"Fn::Equals": [ref(parameter), ""]}]}
 
 
+# AgentCore's names: a letter, then letters, digits and underscores.
+_LONGEST_NAME = 48
+_MARK = 8
+
+
+def name_in_account(*parts: str) -> Map:
+    """A name for what is named once in an account and Region: `parts`, and a mark of this stack, so that two houses do
+    not meet in it. The mark is the first eight digits of the stack's own id: unlike the stack's name they have one
+    length and no hyphen. The first part is cut when the name would be too long."""
+    first, *others = parts
+    rest = "".join(f"_{part}" for part in (*others, "${Stack}"))
+    room = _LONGEST_NAME - len(rest) + len("${Stack}") - _MARK
+    identifier: Map = {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}
+    return sub(first[:room] + rest, Stack={"Fn::Select": [0, {"Fn::Split": ["-", identifier]}]})
+
+
 def allow(sid: str, actions: list[str], resources: list[Node], **more: Node) -> Map:
     """A statement that allows."""
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources, **more}

@@ -5,7 +5,7 @@ INVARIANT: of AgentCore a function may use this memory, as far as it needs it, a
 
 from doorward.deploy.aws.keys import by_way_of
 from doorward.deploy.aws.plan import Plan
-from doorward.deploy.aws.template import NOTHING, Fragment, Map, allow, att, either, ref, resource
+from doorward.deploy.aws.template import NOTHING, Fragment, Map, allow, att, either, name_in_account, ref, resource
 from doorward.deploy.document import Node
 
 # The longest that AgentCore keeps an event, in days.
@@ -22,7 +22,7 @@ def texts(plan: Plan) -> Fragment:
     made = resource(
         "AWS::BedrockAgentCore::Memory",
         {
-            "Name": f"{plan.agent}_messages",
+            "Name": name_in_account(plan.agent, "messages"),
             "Description": "The text of messages, per user and conversation",
             "EventExpiryDuration": KEPT_DAYS,
             "EncryptionKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
