@@ -185,11 +185,18 @@ def _guide(plan: Plan, made: Map) -> str:
     return Template((FILES / "guide.md").read_text(encoding="utf-8")).substitute(
         pattern=plan.pattern,
         about=_ABOUT[plan.pattern],
-        parameters="" if plan.remembers else " PageOrigin=https://chat.example.com",
+        parameters="".join(f" {name}={example}" for name, example in _EXAMPLES.items() if _needed(parameters, name)),
         table="\n".join(rows),
         address=address,
         kept=" and the table" if plan.signed else "",
     )
+
+
+_EXAMPLES = {"PageOrigin": "https://chat.example.com", "ModelArns": "ARN,ARN"}
+
+
+def _needed(parameters: dict[str, dict[str, Any]], name: str) -> bool:
+    return name in parameters and "Default" not in parameters[name]
 
 
 def _default(parameter: dict[str, Any]) -> str:

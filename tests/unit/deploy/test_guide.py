@@ -27,3 +27,17 @@ def test_a_name_of_a_stack_that_cognito_refuses_is_said_before_it_is_typed(tmp_p
     said = guide(tmp_path)
     rule = said[said.index("STACK is made of") :]
     assert all(f"`{word}`" in rule[:300] for word in ("aws", "amazon", "cognito"))
+
+
+def test_the_command_names_every_parameter_that_has_no_default(tmp_path: Path) -> None:
+    (own,) = re.findall(
+        r"^sh deploy\.sh STACK you@example\.com(.*)$", guide(tmp_path).split("## The agent")[0], re.MULTILINE
+    )
+    assert own == ""
+    said = guide(tmp_path, "two-doors", **{"agent.model": "bedrock_converse:amazon.nova-lite-v1:0"}).split(
+        "## The agent"
+    )[0]
+    (own,) = re.findall(r"^sh deploy\.sh STACK you@example\.com(.*)$", said, re.MULTILINE)
+    assert [each.split("=")[0] for each in own.split()] == ["PageOrigin", "ModelArns"]
+    needed = re.findall(r"^\| `(\w+)` \| needed", said, re.MULTILINE)
+    assert set(needed) == {"PageOrigin", "ModelArns"}

@@ -414,6 +414,34 @@ def test_two_houses_in_one_account_share_no_name(name: str) -> None:
         assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]{0,47}", filled)
 
 
+PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+MODEL = "arn:aws:bedrock:us-west-2::foundation-model/anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+@pytest.mark.parametrize(
+    ("model", "needed"),
+    [
+        ("bedrock_converse:us.anthropic.claude-sonnet-4-5-20250929-v1:0", True),
+        ("bedrock:amazon.nova-lite-v1:0", True),
+        ("amazon.nova-lite-v1:0", True),
+        ("openai:gpt-5", False),
+        ("anthropic:claude-sonnet-4-5", False),
+        ("rehearsal", False),
+    ],
+)
+def test_a_model_of_bedrock_is_not_deployed_without_the_right_to_call_it(model: str, needed: bool) -> None:
+    found = made("conversations", **{"agent.model": model})
+    parameter = found["Parameters"]["ModelArns"]
+    assert parameter["Type"] == "CommaDelimitedList"
+    assert ("Default" not in parameter) is needed
+    assert bool(re.fullmatch(parameter["AllowedPattern"], "")) is not needed
+    assert all(re.fullmatch(parameter["AllowedPattern"], arn) for arn in (PROFILE, MODEL))
+    assert not re.fullmatch(parameter["AllowedPattern"], "*")
+    role = of_kind(found, "AWS::IAM::Role")["AgentRole"]
+    (rule,) = [each for each in statements(role) if "bedrock:InvokeModel" in each["Action"]]
+    assert rule["Resource"] == {"Ref": "ModelArns"}
+
+
 def test_the_agent_uses_a_key_of_the_owners_for_its_memory_alone() -> None:
     role = of_kind(made("conversations"), "AWS::IAM::Role")["AgentRole"]
     (rule,) = [each for each in statements(role) if "kms:Decrypt" in each["Action"]]

@@ -39,6 +39,7 @@ _USE = [
     "bedrock-agentcore:StopRuntimeSession",
 ]
 _OWN_IMAGE = r"^(|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/doorward-[a-z0-9._/-]+[:@][A-Za-z0-9_.:-]+)$"
+_MODEL = r"arn:[a-z-]+:bedrock:[a-z0-9-]*:[0-9]*:[a-z-]+/[A-Za-z0-9.:_-]+"
 ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
 
 
@@ -51,7 +52,10 @@ def agent(plan: Plan, callers: tuple[str, ...]) -> Fragment:
         resources["AgentMemory"] = _memory(plan)
     return Fragment(
         parameters=_parameters(plan),
-        conditions={"AgentIsImage": given("AgentImage"), "HasModel": given("ModelArn")},
+        conditions={
+            "AgentIsImage": given("AgentImage"),
+            "HasModel": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", ref("ModelArns")]}, ""]}]},
+        },
         resources=resources,
         outputs={"AgentArn": {"Value": att("Agent", "AgentRuntimeArn")}},
     )
@@ -69,12 +73,20 @@ def _parameters(plan: Plan) -> dict[str, Map]:
             "Description": "Image of the agent for 64-bit ARM, in a repository doorward-* of ECR in this account and "
             "Region (ACCOUNT.dkr.ecr.REGION.amazonaws.com/doorward-agent:1); empty: the zip is used.",
         },
-        "ModelArn": {
-            "Type": "String",
-            "Default": "",
-            "Description": f"ARN of the one Bedrock model or inference profile that the agent may call ({plan.model}).",
-        },
+        "ModelArns": _models(plan),
     }
+
+
+def _models(plan: Plan) -> Map:
+    """Needed where the agent's model is one of Bedrock's: a stack without it would refuse every turn."""
+    said: Map = {
+        "Type": "CommaDelimitedList",
+        "AllowedPattern": f"^{_MODEL}$" if plan.on_bedrock else f"^(|{_MODEL})$",
+        "ConstraintDescription": "ARNs of models and inference profiles of Bedrock, separated by commas",
+        "Description": f"ARNs of what the agent may call on Bedrock, separated by commas (its model is {plan.model}). "
+        "For an inference profile: its own and that of its model in each of its Regions.",
+    }
+    return said if plan.on_bedrock else {**said, "Default": ""}
 
 
 def _runtime(plan: Plan) -> Map:
@@ -189,7 +201,12 @@ def _role(plan: Plan) -> Map:
         allow("FindsLogs", ["logs:DescribeLogGroups"], [sub(f"{_LOG_GROUPS}:*")]),
         either(
             "HasModel",
-            allow("OneModel", ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], [ref("ModelArn")]),
+            {
+                "Sid": "OwnModels",
+                "Effect": "Allow",
+                "Action": ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
+                "Resource": ref("ModelArns"),
+            },
             NOTHING,
         ),
         either("AgentIsImage", _pull(), NOTHING),

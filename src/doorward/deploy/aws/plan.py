@@ -4,6 +4,8 @@ from msgspec import Struct
 
 from doorward.model.settings import Pattern
 
+_BEDROCKS = ("bedrock:", "bedrock_converse:", "anthropic_bedrock:", "amazon.", "anthropic.", "meta.")
+
 
 class ApiRoute(Struct, frozen=True, kw_only=True):
     """One method on one path of the API; `function` names the function that answers: ``Chat`` or ``Conversations``."""
@@ -39,6 +41,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     monthly_dollars: int = 100
     texts: bool = False
+
+    @property
+    def on_bedrock(self) -> bool:
+        """Whether the agent's model is called with its role: named so, or one whose maker `init_chat_model` takes for
+        Bedrock's."""
+        return self.model.startswith(_BEDROCKS)
 
     @property
     def signed(self) -> bool:
