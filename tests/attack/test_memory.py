@@ -1,11 +1,15 @@
 """The memories at the agent door: who may not read, who may not write, and what a captured request is good for."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
+import socket
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -285,4 +289,41 @@ def test_without_a_ledger_or_a_store_nothing_is_read_and_nothing_said_to_be_kept
         for call in operations(client).values():
             with pytest.raises(ClientError):
                 call()
+        client.close()
+
+
+def post(house: MemoryHouse, path: str, body: bytes, key: Credentials) -> httpx2.Response:
+    with httpx2.Client(base_url=house.url, trust_env=False) as http:
+        return http.post(path, headers=signed(house, path, body, key), content=body)
+
+
+def test_a_stranger_cannot_tell_by_the_size_of_an_event_whether_a_memory_exists(house: MemoryHouse) -> None:
+    body = b'{"x":"' + b"y" * 70_000 + b'"}'
+    there, absent = (post(house, f"/memories/{name}/events", body, NOBODY) for name in (MEMORY, "nosuch-0123456789"))
+    assert there.status_code == 403
+    assert (there.status_code, there.json()) == (absent.status_code, absent.json())
+
+
+def test_bytes_that_are_no_text_are_not_kept_where_they_would_break_every_list(house: MemoryHouse) -> None:
+    body = b'{"actorId":"anna","sessionId":"session-1","eventTimestamp":1,"payload":[{"blob":"\xff"}]}'
+    answer = post(house, f"/memories/{MEMORY}/events", body, AGENT)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
+    assert events_now(house) >= 1
+
+
+def test_strangers_who_send_large_events_slowly_hold_few_of_them_and_no_small_one(tmp_path: Path) -> None:
+    """AP-LIM-04: bodies are read before anything is proven."""
+    path = f"/memories/{MEMORY}/events"
+    with memory_house(tmp_path) as house, contextlib.ExitStack() as open_sockets:
+        address = urlsplit(house.url)
+        head = f"POST {path} HTTP/1.1\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in signed(house, path, b"", NOBODY).items())
+        for _ in range(8):
+            slow = socket.create_connection((str(address.hostname), address.port or 0), timeout=30)
+            open_sockets.callback(slow.close)
+            slow.sendall(f"{head}content-length: 1000000\r\n\r\n".encode() + b"x" * 65_536)
+        refused = post(house, path, b"x" * 70_000, AGENT)
+        assert (refused.status_code, refused.json()["code"]) == (429, "memory_throttled")
+        client = house.client()
+        assert say(client)["eventId"]
         client.close()

@@ -153,3 +153,50 @@ async def test_a_session_is_forgotten_in_every_memory_and_no_other_is(runtime: R
     sessions = await runtime.memory.sessions(PLACE.memory, ANNA, limit=10, cursor=None)
     assert [session.session for session in sessions.items] == ["t"]
     assert (await runtime.memory.actors(PLACE.memory, limit=10, cursor=None)).items == [ANNA, BORIS]
+
+
+async def test_what_is_forgotten_between_two_pages_moves_nothing(runtime: RuntimeStores) -> None:
+    memory = runtime.memory
+    for name in "abcdz":
+        await memory.create(event(name, MemorySession(PLACE.memory, ANNA, name)), BOUNDS)
+        await memory.create(event(name, MemorySession(PLACE.memory, name, "s")), BOUNDS)
+    sessions = await memory.sessions(PLACE.memory, ANNA, limit=2, cursor=None)
+    actors = await memory.actors(PLACE.memory, limit=2, cursor=None)
+    await memory.forget(ANNA, "b")
+    await memory.forget("a", "s")
+    await memory.create(event("late", MemorySession(PLACE.memory, BORIS, "zz")), BOUNDS)
+
+    rest = await memory.sessions(PLACE.memory, ANNA, limit=9, cursor=sessions.next_cursor)
+    assert [found.session for found in rest.items] == ["c", "d", "z"]
+    assert actors.items == ["a", ANNA]
+    assert (await memory.actors(PLACE.memory, limit=9, cursor=actors.next_cursor)).items == ["b", BORIS, "c", "d", "z"]
+    with pytest.raises(InvalidInput):
+        await memory.sessions(PLACE.memory, BORIS, limit=9, cursor=sessions.next_cursor)
+
+
+async def test_the_longest_names_have_pages_too(runtime: RuntimeStores) -> None:
+    names = [f"{'n' * 254}{number}" for number in range(3)]
+    for name in names:
+        await runtime.memory.create(event(name, MemorySession(PLACE.memory, name, "s")), BOUNDS)
+    first = await runtime.memory.actors(PLACE.memory, limit=2, cursor=None)
+    assert (await runtime.memory.actors(PLACE.memory, limit=2, cursor=first.next_cursor)).items == names[2:]
+
+
+async def test_events_that_have_ended_take_no_room_and_are_told_nowhere(
+    runtime: RuntimeStores, clock: MovableClock
+) -> None:
+    memory = runtime.memory
+    bounds = Bounds(keep=DAY, session_events=2, session_bytes=1000)
+    ended = await memory.create(event("one"), bounds)
+    await memory.create(event("two"), bounds)
+    with pytest.raises(QuotaExceeded):
+        await memory.create(event("three"), bounds)
+    clock.now += DAY + 1
+    assert (await memory.sessions(PLACE.memory, ANNA, limit=9, cursor=None)).items == []
+    assert (await memory.actors(PLACE.memory, limit=9, cursor=None)).items == []
+    assert not await memory.delete(PLACE, ended.event_id)
+    await memory.create(event("four"), bounds)
+    assert await payloads(runtime) == ["four"]
+    await memory.create(event("five"), bounds)
+    with pytest.raises(QuotaExceeded):
+        await memory.create(event("six"), bounds)

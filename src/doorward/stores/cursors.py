@@ -13,15 +13,17 @@ import msgspec
 from doorward.errors import InvalidInput
 
 _MAC_BYTES = 16
-_LONGEST = 256
+_LONGEST = 512
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """A place in a list: between rows, on the far side of (`order`, `key`). `backwards` reads towards the start."""
+    """A place in a list: between rows, on the far side of (`order`, `key`), or of `name` where names are the order.
+    `backwards` reads towards the start."""
 
     order: float
     key: int
     backwards: bool = False
+    name: str = ""
 
 
 class Cursors:
@@ -34,7 +36,8 @@ class Cursors:
     def make(self, place: Place, *scope: str) -> str:
         """A cursor for this place of the list that `scope` names (kind, owner, ...)."""
         # As a float also when it is a whole number: `read` makes the cursor anew, and it must be the same.
-        body = msgspec.msgpack.encode(Place(float(place.order), place.key, place.backwards))
+        named = (place.name,) if place.name else ()
+        body = msgspec.msgpack.encode((float(place.order), place.key, place.backwards, *named))
         return base64.urlsafe_b64encode(self._mac(body, scope) + body).rstrip(b"=").decode("ascii")
 
     def read(self, cursor: str, *scope: str) -> Place:

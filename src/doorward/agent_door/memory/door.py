@@ -7,7 +7,7 @@ from msgspec import Struct
 from doorward.agent_door.checks.one_place import OnePlace
 from doorward.agent_door.checks.signature import Signature, WorkloadKey
 from doorward.agent_door.checks.signed_head import SignedHead
-from doorward.agent_door.memory.body import MemoryBody
+from doorward.agent_door.memory.body import EventSize, MemoryBody
 from doorward.agent_door.memory.desk import MemoryDesk
 from doorward.agent_door.memory.entered import Entered
 from doorward.agent_door.memory.may_use import MayUseMemory, MemoryRate
@@ -47,13 +47,15 @@ def memories_of(parts: MemoryParts, settings: AgentSettings, ledger: Ledger, clo
         )
         for memory in parts.memories
     }
+    limits = {memory.id: memory.max_event_bytes for memory in parts.memories}
     checks: tuple[Check, ...] = (
         OnePlace(),
         SignedHead(region=settings.region, skew=settings.skew, clock=clock),
-        MemoryBody({memory.id: memory.max_event_bytes for memory in parts.memories}),
+        MemoryBody(max(limits.values(), default=0)),
         Signature(parts.keys),
         MemoryRate(settings.memory_requests, _MINUTE),
         MayUseMemory(bounds),
+        EventSize(limits),
         Entered(ledger, clock=clock),
     )
     return Memories(checks=checks, desk=MemoryDesk(parts.store, bounds))

@@ -150,7 +150,8 @@ class ListEventsBody(ListBody, frozen=True, kw_only=True):
 def read_body(body: bytes, kind: type[T]) -> T:
     """Raises `InvalidInput`: ``invalid_json``, or ``invalid_memory_body`` with the place that does not fit."""
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        # As text: what is kept as it came must be text too, and msgspec does not look into it.
+        return msgspec.json.decode(body.decode() or "{}", type=kind)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"The body does not fit: {error}.", code="invalid_memory_body") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

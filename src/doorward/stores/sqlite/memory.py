@@ -2,6 +2,7 @@
 
 import secrets
 import sqlite3
+from typing import Any
 
 from msgspec import Raw, json
 
@@ -24,6 +25,16 @@ _TOKEN = "SELECT digest, session, event_id FROM memory_tokens WHERE memory = ? A
 _COUNT = "UPDATE memory_sessions SET events = events + ?, bytes = bytes + ?, changed_at = ? WHERE number = ?"
 _KEEP = """INSERT INTO memory_events (session, event_id, at, until, branch, root, metadata, bytes, payload)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SESSIONS = """SELECT session, created_at FROM memory_sessions WHERE memory = ? AND actor = ? AND session > ?
+    AND events > 0
+    AND EXISTS (SELECT 1 FROM memory_events AS e WHERE e.session = memory_sessions.number AND e.until > ?)
+    ORDER BY session LIMIT ?"""
+_ACTORS = """SELECT DISTINCT actor FROM memory_sessions WHERE memory = ? AND actor > ?
+    AND events > 0
+    AND EXISTS (SELECT 1 FROM memory_events AS e WHERE e.session = memory_sessions.number AND e.until > ?)
+    ORDER BY actor LIMIT ?"""
+# What has ended of one session, before it is said to be full.
+_ENDED = "SELECT number, session, bytes FROM memory_events WHERE session = ? AND until <= ?"
 _NO_PAYLOAD = Raw(b"[]")
 
 
@@ -80,8 +91,8 @@ class SqliteMemory:
         def delete(transaction: Transaction) -> bool:
             session = _session_number(transaction.connection, where)
             row = transaction.execute(
-                "SELECT number, session, bytes FROM memory_events WHERE session = ? AND event_id = ?",
-                (session, event_id),
+                "SELECT number, session, bytes FROM memory_events WHERE session = ? AND event_id = ? AND until > ?",
+                (session, event_id, now),
             ).fetchone()
             if row is not None:
                 _remove(transaction, [row], now)
@@ -91,26 +102,25 @@ class SqliteMemory:
 
     async def sessions(self, memory: str, actor: str, *, limit: int, cursor: str | None) -> Page[KeptSession]:
         scope = ("memory_sessions", memory, actor)
-        behind = -1 if cursor is None else self._cursors.read(cursor, *scope).key
-        rows = self._database.read(
-            "SELECT session, created_at, number FROM memory_sessions WHERE memory = ? AND actor = ? AND events > 0"
-            " AND session > coalesce((SELECT session FROM memory_sessions WHERE number = ?), '')"
-            " ORDER BY session LIMIT ?",
-            (memory, actor, behind, limit + 1),
-        )
-        items = [KeptSession(session=session, actor=actor, created_at=at) for session, at, _ in rows[:limit]]
-        return Page(items, self._next(rows, limit, *scope))
+        behind = "" if cursor is None else self._cursors.read(cursor, *scope).name
+
+        def read(connection: sqlite3.Connection) -> list[tuple[str, float]]:
+            return connection.execute(_SESSIONS, (memory, actor, behind, self._clock(), limit + 1)).fetchall()
+
+        rows = await self._database.read_in_thread(read)
+        items = [KeptSession(session=session, actor=actor, created_at=at) for session, at in rows[:limit]]
+        return Page(items, self._next([item.session for item in items], rows, *scope))
 
     async def actors(self, memory: str, *, limit: int, cursor: str | None) -> Page[str]:
         scope = ("memory_actors", memory)
-        behind = -1 if cursor is None else self._cursors.read(cursor, *scope).key
-        rows = self._database.read(
-            "SELECT actor, min(number) FROM memory_sessions WHERE memory = ? AND events > 0"
-            " AND actor > coalesce((SELECT actor FROM memory_sessions WHERE number = ?), '')"
-            " GROUP BY actor ORDER BY actor LIMIT ?",
-            (memory, behind, limit + 1),
-        )
-        return Page([actor for actor, _ in rows[:limit]], self._next(rows, limit, *scope))
+        behind = "" if cursor is None else self._cursors.read(cursor, *scope).name
+
+        def read(connection: sqlite3.Connection) -> list[tuple[str]]:
+            return connection.execute(_ACTORS, (memory, behind, self._clock(), limit + 1)).fetchall()
+
+        rows = await self._database.read_in_thread(read)
+        items = [actor for (actor,) in rows[:limit]]
+        return Page(items, self._next(items, rows, *scope))
 
     async def forget(self, actor: str, session: str) -> None:
         def forget(transaction: Transaction) -> None:
@@ -122,12 +132,10 @@ class SqliteMemory:
 
         await self._database.submit(forget)
 
-    def _next(self, rows: list[tuple[object, ...]], limit: int, *scope: str) -> str | None:
-        """The cursor behind the last of `limit` rows, whose number stands last in each."""
-        if len(rows) <= limit:
-            return None
-        number = rows[limit - 1][-1]
-        return self._cursors.make(Place(0.0, int(str(number))), *scope)
+    def _next(self, names: list[str], rows: list[Any], *scope: str) -> str | None:
+        """The cursor behind the last of these names, which one row more says is not the last of all. It holds the name
+        itself, so that what is forgotten meanwhile moves nothing."""
+        return self._cursors.make(Place(0.0, 0, name=names[-1]), *scope) if len(rows) > len(names) else None
 
 
 def _session_number(connection: sqlite3.Connection, where: MemorySession) -> int | None:
@@ -151,8 +159,11 @@ def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tup
     event_id, now = made
     where, size = event.where, len(event.payload)
     session = transaction.execute(_SESSION, (where.memory, where.actor, where.session)).fetchone()
-    number, events, stored = session or (None, 0, 0)
-    if events >= bounds.session_events or stored + size > bounds.session_bytes:
+    if session is not None and _full(session, size, bounds):
+        _remove(transaction, transaction.execute(_ENDED, (session[0], now)).fetchall(), now)
+        session = transaction.execute(_SESSION, (where.memory, where.actor, where.session)).fetchone()
+    number = session[0] if session is not None else None
+    if _full(session or (0, 0, 0), size, bounds):
         raise QuotaExceeded("This session holds as much as it may; delete events first.", code="memory_full")
     branch = _branch(transaction.connection, number, event.branch)
     if number is None:
@@ -173,6 +184,12 @@ def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tup
         (where.memory, where.actor, event.token, event.digest, where.session, event_id, now + _TOKEN_SECONDS),
     )
     return _as_kept(event, where, event_id, branch)
+
+
+def _full(session: tuple[int, int, int], size: int, bounds: Bounds) -> bool:
+    """Whether a session, as (number, events, bytes), has no room for so many bytes more."""
+    _, events, stored = session
+    return events >= bounds.session_events or stored + size > bounds.session_bytes
 
 
 def _branch(connection: sqlite3.Connection, session: int | None, branch: Branch | None) -> Branch | None:
