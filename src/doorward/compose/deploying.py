@@ -126,7 +126,7 @@ def _write_agent(source: AgentFile, package: AgentPackage, agent: Path) -> None:
 
 
 def _write_parts(plan: Plan, out: Path) -> None:
-    for name in ("build.sh", "deploy.sh"):
+    for name in ("build.sh", "deploy.sh", "remove.sh"):
         shutil.copyfile(FILES / name, out / name)
     shutil.copyfile(FILES / "pack.py.template", out / "pack.py")
     if plan.signed:
@@ -188,7 +188,7 @@ def _guide(plan: Plan, made: Map) -> str:
         parameters="".join(f" {name}={example}" for name, example in _EXAMPLES.items() if _needed(parameters, name)),
         table="\n".join(rows),
         address=address,
-        kept=" and the table" if plan.signed else "",
+        kept=_kept(plan),
     )
 
 
@@ -197,6 +197,12 @@ _EXAMPLES = {"PageOrigin": "https://chat.example.com", "ModelArns": "ARN,ARN"}
 
 def _needed(parameters: dict[str, dict[str, Any]], name: str) -> bool:
     return name in parameters and "Default" not in parameters[name]
+
+
+def _kept(plan: Plan) -> str:
+    if plan.remembers:
+        return "The user pool, the table and the memories stay"
+    return "The user pool and the table stay" if plan.signed else "The user pool stays"
 
 
 def _default(parameter: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ def test_the_guide_says_each_default_as_the_template_has_it(written: dict[str, P
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_scripts_can_be_read_by_a_plain_shell(written: dict[str, Path], pattern: str) -> None:
-    for script in ("build.sh", "deploy.sh"):
+    for script in ("build.sh", "deploy.sh", "remove.sh"):
         subprocess.run(["sh", "-n", str(written[pattern] / script)], check=True)
     for name in ("pack.py", "agent/main.py"):
         ast.parse((written[pattern] / name).read_text(encoding="utf-8"))

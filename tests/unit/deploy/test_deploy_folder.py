@@ -59,7 +59,17 @@ def test_parts_that_the_new_pattern_has_not_are_removed_and_files_of_others_stay
     (tmp_path / "build" / "functions-0.zip").write_text("old", encoding="utf-8")
     assert deploy(tmp_path, "direct").exit_code == 0
     assert {each.name for each in tmp_path.iterdir()} == {
-        *("README.md", "agent", "artifacts.yaml", "build.sh", "deploy.sh", "notes.txt", "pack.py", "template.yaml"),
+        *(
+            "README.md",
+            "agent",
+            "artifacts.yaml",
+            "build.sh",
+            "deploy.sh",
+            "notes.txt",
+            "pack.py",
+            "remove.sh",
+            "template.yaml",
+        ),
         ".doorward-deploy",
     }
     assert not (tmp_path / "agent" / "old.py").exists()

@@ -187,6 +187,9 @@ def _memory(plan: Plan) -> Map:
             "EventExpiryDuration": 90,
             "EncryptionKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
         },
+        # The table that is kept lists conversations; without their checkpoints the agent would know nothing of them.
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
     )
 
 
