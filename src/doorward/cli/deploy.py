@@ -9,7 +9,7 @@ import click
 
 from doorward.cli.options import loaded_from
 from doorward.compose.deploying import write
-from doorward.compose.template_checks import check_templates
+from doorward.compose.template_checks import check_templates, verdict
 
 _PATTERNS = ("direct", "front-door", "two-doors", "conversations")
 
@@ -47,7 +47,8 @@ def aws(out: Path, *, check: bool, **options: Any) -> None:  # noqa: ANN401
     found = asyncio.run(check_templates(written.templates))
     for each in found:
         state = "not installed" if each.clean is None else "clean" if each.clean else "BAD"
-        click.echo(f"{state:13} {each.tool}")
+        click.echo(f"{state:13} {each.tool} {each.template}".rstrip())
         if each.output:
             click.echo(each.output)
+    click.echo(verdict(found))
     sys.exit(1 if any(each.clean is False for each in found) else 0)

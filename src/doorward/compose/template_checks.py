@@ -17,10 +17,11 @@ _CFN_LINT = "import sys; from cfnlint.runner import main; sys.exit(main())"
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What a tool said of the templates. `clean` is None when the tool is not installed."""
+    """What a tool said of the templates, or of the one `template`. `clean` is None when the tool is not installed."""
 
     tool: str
     clean: bool | None
+    template: str = ""
     output: str = ""
 
 
@@ -40,7 +41,7 @@ async def check_templates(templates: Sequence[Path]) -> list[Checked]:
         found.append(Checked(tool="sam validate", clean=None))
     else:
         found += [
-            await _asked(f"sam validate {name}", [sam, "validate", "--lint", "--region", _REGION, "--template", name])
+            await _asked("sam validate", [sam, "validate", "--lint", "--region", _REGION, "--template", name], name)
             for name in names
         ]
     checkov = shutil.which("checkov")
@@ -53,7 +54,16 @@ async def check_templates(templates: Sequence[Path]) -> list[Checked]:
     return found
 
 
-async def _asked(tool: str, command: list[str]) -> Checked:
+def verdict(found: Sequence[Checked]) -> str:
+    """One line for the end: which tools were asked and whether they found anything, and which were not asked."""
+    asked = dict.fromkeys(each.tool for each in found if each.clean is not None)
+    absent = dict.fromkeys(each.tool for each in found if each.clean is None)
+    bad = any(each.clean is False for each in found)
+    said = f"{'Something' if bad else 'Nothing'} was found by {', '.join(asked)}."
+    return f"{said} NOT asked, as not installed: {', '.join(absent)}." if absent else said
+
+
+async def _asked(tool: str, command: list[str], template: str = "") -> Checked:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -62,4 +72,5 @@ async def _asked(tool: str, command: list[str]) -> Checked:
     )
     output, _ = await process.communicate()
     text = output.decode(errors="replace").strip()
-    return Checked(tool=tool, clean=process.returncode == 0, output="" if process.returncode == 0 else text)
+    clean = process.returncode == 0
+    return Checked(tool=tool, clean=clean, template=template, output="" if clean else text)

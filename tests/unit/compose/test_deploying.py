@@ -52,6 +52,35 @@ def test_check_says_bad_and_leaves_with_1_when_a_template_is_bad(
     assert "AWS::No::Such" in result.output
 
 
+def tools(folder: Path, **status: int) -> None:
+    """Stand-ins for `sam` and `checkov`."""
+    for name, left_with in status.items():
+        (folder / name).write_text(f"#!/bin/sh\necho {name} speaks\nexit {left_with}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("installed", "status", "last"),
+    [
+        ({}, 0, "Nothing was found by cfn-lint. NOT asked, as not installed: sam validate, checkov."),
+        ({"sam": 0}, 0, "Nothing was found by cfn-lint, sam validate. NOT asked, as not installed: checkov."),
+        ({"sam": 0, "checkov": 0}, 0, "Nothing was found by cfn-lint, sam validate, checkov."),
+        ({"checkov": 1}, 1, "Something was found by cfn-lint, checkov. NOT asked, as not installed: sam validate."),
+    ],
+)
+def test_the_last_line_of_a_check_says_who_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: dict[str, int], status: int, last: str
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    tools(programs, **installed)
+    monkeypatch.setenv("PATH", str(programs))
+    result = deploy(tmp_path / "out", "--pattern", "direct", "--check")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (status, last)
+    for tool in ("sam validate", "checkov"):
+        assert (f"not installed {tool}" in result.output) is (tool.split()[0] not in installed)
+
+
 async def test_without_cfn_lint_a_check_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("doorward.compose.template_checks.find_spec", lambda _: None)
     with pytest.raises(DoorwardError) as caught:
