@@ -166,8 +166,15 @@ def _message(costs: Costs) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     sums = [f"{sum(rows.values()) * 1000:.2f}" for rows in by_pattern.values()]
     lines.append(f"| **together** | {' | '.join(f'**{each}**' for each in sums)} |")
-    month = costs.of("waf_month", 1, 1)
-    return [*lines, "", f"A month without a message: WAF ${month:.2f} (not in `direct`), else near nothing.", ""]
+    return [*lines, "", *_month(costs), ""]
+
+
+def _month(costs: Costs) -> list[str]:
+    waf, key, alarm = (costs.of(name, 1, 1) for name in ("waf_month", "kms_month", "alarm_month"))
+    return [
+        f"A month without a message: WAF ${waf:.2f}, the key of the alarms ${key:.2f} where `OwnKeyArn` is not given,",
+        f"and ${alarm:.2f} for each metric that an alarm watches (none of them in `direct`), else near nothing.",
+    ]
 
 
 def _flood(costs: Costs) -> list[str]:
