@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from tests.unit.services.house import AGENT, ANNA, House, opened
 
+from doorward.errors import StoreUnavailable
+from doorward.model.chat import Forgotten
+from doorward.ports.conversations import ForgottenStore
 from doorward.services.chat import forgetting
-from doorward.services.chat.forgetting import Forgetting
+from doorward.services.chat.forgetting import Forgetting, forget_pending
 
 pytestmark = pytest.mark.anyio
 
@@ -55,3 +58,29 @@ async def test_what_could_not_be_told_is_told_later(tmp_path: Path, monkeypatch:
             house.agent.deaf = False
             await until_nothing_is_pending(house)
         assert house.agent.forgotten == [(AGENT, session_id, ANNA.key)]
+
+
+class Stuck:
+    """The pending ones, of which one cannot be done."""
+
+    def __init__(self, store: ForgottenStore, session_id: str) -> None:
+        self._store = store
+        self._session_id = session_id
+
+    async def pending(self, *, limit: int) -> list[Forgotten]:
+        return await self._store.pending(limit=limit)
+
+    async def done(self, owner: str, session_id: str) -> None:
+        if session_id == self._session_id:
+            raise StoreUnavailable("Not this one.")
+        await self._store.done(owner, session_id)
+
+
+async def test_one_that_cannot_be_forgotten_keeps_no_other_one_waiting(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        first, second = await deleted(house), await deleted(house)
+        store = Stuck(house.stores.forgotten, first)
+        with pytest.raises(StoreUnavailable):
+            await forget_pending(store, house.invoker, AGENT, time.time)
+        assert [left.session_id for left in await house.stores.forgotten.pending(limit=9)] == [first]
+        assert {session_id for _, session_id, _ in house.agent.forgotten} == {first, second}

@@ -58,11 +58,17 @@ class Forgetting:
 
 
 async def forget_pending(store: ForgottenStore, invoker: Invoker, agent_arn: str, clock: Clock) -> int:
-    """Have the agent's side forget some of what is pending, at most `BATCH`. Returns how many. Raises what
-    `Agent.forget` raises; what was forgotten until then stays so."""
+    """Have the agent's side forget some of what is pending, at most `BATCH`. Returns how many. What cannot be forgotten
+    now keeps no other one waiting; then the first error of `Agent.forget` or of the store is raised at the end."""
     pending = await store.pending(limit=BATCH)
+    errors: list[DoorwardError] = []
     for item in pending:
-        await _forget(store, invoker, agent_arn, (item, sortable_id(clock())))
+        try:
+            await _forget(store, invoker, agent_arn, (item, sortable_id(clock())))
+        except DoorwardError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return len(pending)
 
 

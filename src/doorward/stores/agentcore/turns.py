@@ -7,12 +7,24 @@ text never leads to nothing; a text that nothing leads to is of no effect, and g
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import structlog
 from msgspec.structs import replace
 
 from doorward.errors import DoorwardError, StoreUnavailable
-from doorward.model.chat import Idempotency, NewTurn, OpenTurn, Turn, TurnEvent, TurnResult
+from doorward.model.chat import (
+    Idempotency,
+    MessageStatus,
+    NewTurn,
+    OpenTurn,
+    Turn,
+    TurnEvent,
+    TurnResult,
+    TurnStatus,
+)
 from doorward.ports.conversations import KeyedTurnStore
-from doorward.stores.agentcore.texts import Place, Said, Texts
+from doorward.stores.agentcore.texts import NeverKept, Place, Said, Texts
+
+log = structlog.get_logger()
 
 _REMEMBERED = 4096
 
@@ -38,10 +50,10 @@ class AgentCoreTurns:
         except StoreUnavailable:
             raise  # it may have been written, and leads to the text then
         except DoorwardError:
-            await self._drop(place, event_id)
+            await self._texts.drop(place, event_id)
             raise
         if begun.id != turn.turn_id:
-            await self._drop(place, event_id)
+            await self._texts.drop(place, event_id)
         else:
             self._remember(turn.turn_id, place)
         return begun
@@ -50,6 +62,7 @@ class AgentCoreTurns:
         await self._beneath.append_events(turn_id, events)
 
     async def finish(self, result: TurnResult) -> None:
+        """An answer that the memory never takes ends its turn without it, as one that failed."""
         place = await self._place(result.turn_id) if result.content else None
         if place is None:  # nothing was said, or the turn has ended or never was: the store beneath says so
             await self._beneath.finish(replace(result, content=""))
@@ -61,12 +74,29 @@ class AgentCoreTurns:
             message_id=result.message_id,
             turn_id=result.turn_id,
         )
-        event_id = await self._texts.keep(place, said)
-        await self._beneath.finish(replace(result, content=event_id))
+        try:
+            event_id = await self._texts.keep(place, said, once=True)
+        except NeverKept as refused:
+            log.warning("answer_not_kept", turn=result.turn_id, code=refused.code)
+            await self._beneath.finish(_without_text(result, refused.code))
+        else:
+            await self._end(place, result, event_id)
         self._places.pop(result.turn_id, None)
 
+    async def _end(self, place: Place, result: TurnResult, event_id: str) -> None:
+        try:
+            await self._beneath.finish(replace(result, content=event_id))
+        except StoreUnavailable:
+            raise  # it may have been written, and leads to the text then
+        except DoorwardError:  # it was deleted meanwhile, or can never be written
+            await self._texts.drop(place, event_id)
+            raise
+
     async def get(self, owner: str, turn_id: str) -> Turn | None:
-        return await self._beneath.get(owner, turn_id)
+        turn = await self._beneath.get(owner, turn_id)
+        if turn is not None and turn.status is TurnStatus.RUNNING:
+            self._remember(turn_id, Place(owner, turn.session_id))
+        return turn
 
     async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
         return await self._beneath.events(turn_id, after=after, limit=limit)
@@ -75,24 +105,31 @@ class AgentCoreTurns:
         return [await self._told(turn) for turn in await self._beneath.open_turns()]
 
     async def _told(self, turn: OpenTurn) -> OpenTurn:
+        """Without the memory its message is not told: who closes a turn, or goes on with it, does not need it."""
         place = Place(turn.turn.owner, turn.turn.session_id)
         self._remember(turn.turn.id, place)
         if not turn.message:
             return turn
-        texts = await self._texts.read(place, [turn.message])
+        try:
+            texts = await self._texts.read(place, [turn.message])
+        except StoreUnavailable as error:
+            log.warning("message_not_read", turn=turn.turn.id, code=error.code)
+            texts = {}
         return replace(turn, message=texts.get(turn.message, ""))
 
     async def _place(self, turn_id: str) -> Place | None:
-        if turn_id not in self._places:
-            for turn in await self._beneath.open_turns():
-                self._remember(turn.turn.id, Place(turn.turn.owner, turn.turn.session_id))
-        return self._places.get(turn_id)
+        if turn_id in self._places:
+            return self._places[turn_id]
+        for turn in await self._beneath.open_turns():
+            if turn.turn.id == turn_id:
+                return Place(turn.turn.owner, turn.turn.session_id)
+        return None
 
     def _remember(self, turn_id: str, place: Place) -> None:
         self._places[turn_id] = place
         if len(self._places) > _REMEMBERED:
             self._places.popitem(last=False)
 
-    async def _drop(self, place: Place, event_id: str) -> None:
-        if event_id:
-            await self._texts.drop(place, event_id)
+
+def _without_text(result: TurnResult, code: str) -> TurnResult:
+    return replace(result, content="", status=TurnStatus.FAILED, message_status=MessageStatus.FAILED, error_code=code)
