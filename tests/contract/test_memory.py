@@ -200,3 +200,55 @@ async def test_events_that_have_ended_take_no_room_and_are_told_nowhere(
     await memory.create(event("five"), bounds)
     with pytest.raises(QuotaExceeded):
         await memory.create(event("six"), bounds)
+
+
+async def test_an_equal_call_on_a_branch_is_answered_as_the_first_one_was(runtime: RuntimeStores) -> None:
+    root = await runtime.memory.create(event("root"), BOUNDS)
+    await runtime.memory.create(event("first", branch=Branch(name="b", root_event_id=root.event_id)), BOUNDS)
+    for token, name in (("on b", "b"), ("on main", "main")):
+        told = event(token, branch=Branch(name=name))
+        first = await runtime.memory.create(told, BOUNDS)
+        assert await runtime.memory.create(told, BOUNDS) == first
+
+
+async def test_the_first_event_of_a_branch_must_name_its_root(runtime: RuntimeStores) -> None:
+    await runtime.memory.create(event("root"), BOUNDS)
+    with pytest.raises(InvalidInput) as caught:
+        await runtime.memory.create(event("stray", branch=Branch(name="b")), BOUNDS)
+    assert caught.value.code == "root_event_unknown"
+    assert await payloads(runtime) == ["root"]
+
+
+async def test_metadata_take_room_too(runtime: RuntimeStores) -> None:
+    small = Bounds(keep=DAY, session_events=9, session_bytes=100)
+    with pytest.raises(QuotaExceeded):
+        await runtime.memory.create(event("bulky", metadata={"k": "v" * 100}), small)
+    await runtime.memory.create(event("slim"), small)
+
+
+async def test_a_cursor_holds_for_its_conditions_only(runtime: RuntimeStores) -> None:
+    """AP-SES-03."""
+    root = await runtime.memory.create(event("root", metadata={"k": "v"}), BOUNDS)
+    fork = Branch(name="fork", root_event_id=root.event_id)
+    for number in range(2):
+        await runtime.memory.create(event(f"t{number}", branch=fork, metadata={"k": "v"}), BOUNDS)
+    has = (MetadataTest("k", "EXISTS"),)
+    asked = EventQuery(limit=1, branch="fork", parents=True, metadata=has)
+    cursor = (await runtime.memory.events(PLACE, asked)).next_cursor
+    assert await payloads(runtime, cursor=cursor, branch="fork", parents=True, metadata=has) == ["t0", "root"]
+    for parents, metadata in ((False, has), (True, ())):
+        with pytest.raises(InvalidInput):
+            await payloads(runtime, cursor=cursor, branch="fork", parents=parents, metadata=metadata)
+
+
+async def test_tokens_and_empty_sessions_go_after_a_day(runtime: RuntimeStores, clock: MovableClock) -> None:
+    made = await runtime.memory.create(event("gone"), BOUNDS)
+    await runtime.memory.delete(PLACE, made.event_id)
+    clock.now += DAY + 1
+    elsewhere = MemorySession(PLACE.memory, BORIS, "s")
+    for number in range(65):
+        await runtime.memory.create(event(f"t{number}", elsewhere), BOUNDS)
+
+    database = runtime.memory._database
+    assert database.read("SELECT actor FROM memory_tokens WHERE token = 'gone'") == []
+    assert database.read("SELECT actor FROM memory_sessions") == [(BORIS,)]

@@ -29,7 +29,7 @@ class Branch(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """What one memory holds: seconds that an event is kept, events and bytes of payload of one session."""
+    """What one memory holds: seconds that an event is kept, events and bytes (payload, metadata) of one session."""
 
     keep: float
     session_events: int

@@ -22,6 +22,8 @@ _SWEEP_EVERY = 64
 _EXPIRED = "SELECT number, session, bytes FROM memory_events WHERE until < ? ORDER BY until LIMIT 256"
 _SESSION = "SELECT number, events, bytes FROM memory_sessions WHERE memory = ? AND actor = ? AND session = ?"
 _TOKEN = "SELECT digest, session, event_id FROM memory_tokens WHERE memory = ? AND actor = ? AND token = ?"  # noqa: S105
+_OLD_TOKENS = """DELETE FROM memory_tokens WHERE (memory, actor, token) IN
+    (SELECT memory, actor, token FROM memory_tokens WHERE until < ? ORDER BY until LIMIT 256)"""
 _COUNT = "UPDATE memory_sessions SET events = events + ?, bytes = bytes + ?, changed_at = ? WHERE number = ?"
 _KEEP = """INSERT INTO memory_events (session, event_id, at, until, branch, root, metadata, bytes, payload)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -152,12 +154,16 @@ def _already_made(transaction: Transaction, event: NewEvent) -> Event | None:
     digest, session, event_id = row
     if digest != event.digest:
         raise InvalidInput("Another event was made with this client token.", code="token_reused")
-    return _as_kept(event, MemorySession(where.memory, where.actor, session), event_id, event.branch)
+    made = MemorySession(where.memory, where.actor, session)
+    number = _session_number(transaction.connection, made)
+    kept = transaction.execute(f"{EVENT} WHERE session = ? AND event_id = ?", (number, event_id)).fetchone()
+    return _as_kept(event, made, event_id, event.branch) if kept is None else _event(made, kept)
 
 
 def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tuple[str, float]) -> Event:
     event_id, now = made
-    where, size = event.where, len(event.payload)
+    where, metadata = event.where, json.encode(event.metadata).decode()
+    size = len(event.payload) + len(metadata)
     session = transaction.execute(_SESSION, (where.memory, where.actor, where.session)).fetchone()
     if session is not None and _full(session, size, bounds):
         _remove(transaction, transaction.execute(_ENDED, (session[0], now)).fetchall(), now)
@@ -173,7 +179,6 @@ def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tup
             (where.memory, where.actor, where.session, now, now),
         ).fetchone()[0]
     name, root = (MAIN, None) if branch is None else (branch.name, branch.root_event_id)
-    metadata = json.encode(event.metadata).decode()
     transaction.execute(
         _KEEP, (number, event_id, event.at, now + bounds.keep, name, root, metadata, size, event.payload)
     )
@@ -199,6 +204,8 @@ def _branch(connection: sqlite3.Connection, session: int | None, branch: Branch 
     known = None if session is None else root_of(connection, session, branch.name)
     root = branch.root_event_id
     if root is None:
+        if known is None:
+            raise InvalidInput("The first event of a branch must name its root event.", code="root_event_unknown")
         return Branch(name=branch.name, root_event_id=known)
     if branch.name == MAIN or (known is not None and known != root):
         raise InvalidInput("That branch begins elsewhere.", code="branch_elsewhere")
@@ -210,8 +217,7 @@ def _branch(connection: sqlite3.Connection, session: int | None, branch: Branch 
 
 def _sweep(transaction: Transaction, now: float) -> None:
     _remove(transaction, transaction.execute(_EXPIRED, (now,)).fetchall(), now)
-    transaction.execute("DELETE FROM memory_tokens WHERE until < ?", (now,))
-    # Not at once: a cursor may stand on it.
+    transaction.execute(_OLD_TOKENS, (now,))
     transaction.execute("DELETE FROM memory_sessions WHERE events = 0 AND changed_at < ?", (now - _TOKEN_SECONDS,))
 
 
