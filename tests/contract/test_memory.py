@@ -252,3 +252,23 @@ async def test_tokens_and_empty_sessions_go_after_a_day(runtime: RuntimeStores, 
     database = runtime.memory._database
     assert database.read("SELECT actor FROM memory_tokens WHERE token = 'gone'") == []
     assert database.read("SELECT actor FROM memory_sessions") == [(BORIS,)]
+
+
+async def test_a_branch_keeps_its_ancestors_when_its_root_is_deleted(runtime: RuntimeStores) -> None:
+    main = [await runtime.memory.create(event(f"main {n}", at=1000 + n), BOUNDS) for n in range(3)]
+    fork = Branch(name="b", root_event_id=main[1].event_id)
+    await runtime.memory.create(event("first", at=2000, branch=fork), BOUNDS)
+    assert await runtime.memory.delete(PLACE, main[1].event_id)
+    await runtime.memory.create(event("second", at=2001, branch=fork), BOUNDS)
+    assert await payloads(runtime, branch="b", parents=True) == ["second", "first", "main 0"]
+
+
+async def test_a_branch_with_more_ancestors_than_a_list_follows_is_not_made(runtime: RuntimeStores) -> None:
+    made = await runtime.memory.create(event("main"), BOUNDS)
+    for number in range(64):
+        branch = Branch(name=f"b{number}", root_event_id=made.event_id)
+        made = await runtime.memory.create(event(f"t{number}", branch=branch), BOUNDS)
+    assert len(await payloads(runtime, limit=100, branch="b63", parents=True)) == 65
+    with pytest.raises(InvalidInput) as caught:
+        await runtime.memory.create(event("deep", branch=Branch(name="deep", root_event_id=made.event_id)), BOUNDS)
+    assert caught.value.code == "branch_too_deep"

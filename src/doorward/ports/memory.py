@@ -18,7 +18,7 @@ class MemoryStore(Protocol):
         """Keep it. An equal call with an equal token, also after a restart, gives the event that the first one made.
 
         Raises `InvalidInput` (``token_reused``: another event had this token, ``root_event_unknown``,
-        ``branch_elsewhere``) and `QuotaExceeded` (``memory_full``).
+        ``branch_elsewhere``, ``branch_too_deep``) and `QuotaExceeded` (``memory_full``).
         """
         ...
 

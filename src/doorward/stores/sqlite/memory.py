@@ -12,7 +12,7 @@ from doorward.model.memory import MAIN, Bounds, Branch, Event, EventQuery, KeptS
 from doorward.ports.clock import Clock
 from doorward.stores.cursors import Cursors, Place
 from doorward.stores.sqlite.database import SqliteDatabase
-from doorward.stores.sqlite.memory_queries import EVENT, Row, read_page, root_of, scope_of
+from doorward.stores.sqlite.memory_queries import EVENT, Fork, Row, fork_at, fork_of, read_page, scope_of, too_deep
 from doorward.stores.sqlite.writer import Transaction
 
 # An equal call is known again for a day, longer than any signature holds.
@@ -25,8 +25,8 @@ _TOKEN = "SELECT digest, session, event_id FROM memory_tokens WHERE memory = ? A
 _OLD_TOKENS = """DELETE FROM memory_tokens WHERE (memory, actor, token) IN
     (SELECT memory, actor, token FROM memory_tokens WHERE until < ? ORDER BY until LIMIT 256)"""
 _COUNT = "UPDATE memory_sessions SET events = events + ?, bytes = bytes + ?, changed_at = ? WHERE number = ?"
-_KEEP = """INSERT INTO memory_events (session, event_id, at, until, branch, root, metadata, bytes, payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_KEEP = """INSERT INTO memory_events (session, event_id, at, until, branch, root, parent, parent_at, parent_number,
+    metadata, bytes, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SESSIONS = """SELECT session, created_at FROM memory_sessions WHERE memory = ? AND actor = ? AND session > ?
     AND events > 0
     AND EXISTS (SELECT 1 FROM memory_events AS e WHERE e.session = memory_sessions.number AND e.until > ?)
@@ -171,16 +171,17 @@ def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tup
     number = session[0] if session is not None else None
     if _full(session or (0, 0, 0), size, bounds):
         raise QuotaExceeded("This session holds as much as it may; delete events first.", code="memory_full")
-    branch = _branch(transaction.connection, number, event.branch)
+    fork = _fork(transaction.connection, number, event.branch)
     if number is None:
         number = transaction.execute(
             "INSERT INTO memory_sessions (memory, actor, session, created_at, changed_at, events, bytes)"
             " VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING number",
             (where.memory, where.actor, where.session, now, now),
         ).fetchone()[0]
-    name, root = (MAIN, None) if branch is None else (branch.name, branch.root_event_id)
+    name = MAIN if event.branch is None else event.branch.name
+    behind = (None,) * 4 if fork is None else (fork.root, fork.parent, fork.at, fork.number)
     transaction.execute(
-        _KEEP, (number, event_id, event.at, now + bounds.keep, name, root, metadata, size, event.payload)
+        _KEEP, (number, event_id, event.at, now + bounds.keep, name, *behind, metadata, size, event.payload)
     )
     transaction.execute(_COUNT, (1, size, now, number))
     transaction.execute(
@@ -188,7 +189,7 @@ def _create(transaction: Transaction, event: NewEvent, bounds: Bounds, made: tup
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (where.memory, where.actor, event.token, event.digest, where.session, event_id, now + _TOKEN_SECONDS),
     )
-    return _as_kept(event, where, event_id, branch)
+    return _as_kept(event, where, event_id, None if fork is None else Branch(name=name, root_event_id=fork.root))
 
 
 def _full(session: tuple[int, int, int], size: int, bounds: Bounds) -> bool:
@@ -197,22 +198,24 @@ def _full(session: tuple[int, int, int], size: int, bounds: Bounds) -> bool:
     return events >= bounds.session_events or stored + size > bounds.session_bytes
 
 
-def _branch(connection: sqlite3.Connection, session: int | None, branch: Branch | None) -> Branch | None:
-    """The branch with where it forked off, which only its first event must say."""
+def _fork(connection: sqlite3.Connection, session: int | None, branch: Branch | None) -> Fork | None:
+    """Where the branch forked off, which only its first event must say. None for the main one."""
     if branch is None or (branch.name == MAIN and branch.root_event_id is None):
         return None
-    known = None if session is None else root_of(connection, session, branch.name)
+    known = None if session is None else fork_of(connection, session, branch.name)
     root = branch.root_event_id
-    if root is None:
-        if known is None:
-            raise InvalidInput("The first event of a branch must name its root event.", code="root_event_unknown")
-        return Branch(name=branch.name, root_event_id=known)
-    if branch.name == MAIN or (known is not None and known != root):
+    if branch.name == MAIN or (known is not None and root not in {None, known.root}):
         raise InvalidInput("That branch begins elsewhere.", code="branch_elsewhere")
-    found = connection.execute("SELECT 1 FROM memory_events WHERE session = ? AND event_id = ?", (session, root))
-    if found.fetchone() is None:
+    if known is not None:
+        return known
+    if root is None:
+        raise InvalidInput("The first event of a branch must name its root event.", code="root_event_unknown")
+    fork = None if session is None else fork_at(connection, session, root)
+    if session is None or fork is None:
         raise InvalidInput("The root event of the branch is not in this session.", code="root_event_unknown")
-    return branch
+    if too_deep(connection, session, fork):
+        raise InvalidInput("A branch has at most 64 ancestors.", code="branch_too_deep")
+    return fork
 
 
 def _sweep(transaction: Transaction, now: float) -> None:

@@ -9,12 +9,14 @@ from doorward.stores.cursors import Place
 
 # A page ends when its payloads are larger than this together (bytes); one event alone may be larger.
 PAGE_BYTES = 4 * 1024 * 1024
-# How far up a branch's ancestors are followed.
+# How many ancestors a branch has at most.
 _GENERATIONS = 64
 
 EVENT = "SELECT event_id, at, branch, root, metadata, payload, number, bytes FROM memory_events"
 _WITHOUT_PAYLOAD = "SELECT event_id, at, branch, root, metadata, NULL, number, 0 FROM memory_events"
-_ROOT = "SELECT root FROM memory_events WHERE session = ? AND branch = ? AND root IS NOT NULL ORDER BY number LIMIT 1"
+_FORK = """SELECT root, parent, parent_at, parent_number FROM memory_events
+    WHERE session = ? AND branch = ? AND root IS NOT NULL ORDER BY number LIMIT 1"""
+_PARENT = "SELECT branch, at, number FROM memory_events WHERE session = ? AND event_id = ?"
 _METADATA = {
     "EQUALS_TO": "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)",
     "EXISTS": "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ?)",
@@ -24,12 +26,37 @@ _METADATA = {
 Row = tuple[str, int, str, str | None, str, bytes | None, int, int]
 
 
-def root_of(connection: sqlite3.Connection, session: int, branch: str) -> str | None:
-    """The event behind which a branch of this session forked off; None for the main one and one without events."""
+class Fork(msgspec.Struct, frozen=True):
+    """Where a branch forked off: behind `root`, which stands, or stood, on `parent` at (`at`, `number`)."""
+
+    root: str
+    parent: str | None
+    at: int | None
+    number: int | None
+
+
+def fork_of(connection: sqlite3.Connection, session: int, branch: str) -> Fork | None:
+    """None for the main branch and one without events."""
     if branch == MAIN:
         return None
-    row = connection.execute(_ROOT, (session, branch)).fetchone()
-    return None if row is None else row[0]
+    row = connection.execute(_FORK, (session, branch)).fetchone()
+    return None if row is None else Fork(*row)
+
+
+def fork_at(connection: sqlite3.Connection, session: int, root: str) -> Fork | None:
+    """The fork behind an event of this session. None when it is not there."""
+    row = connection.execute(_PARENT, (session, root)).fetchone()
+    return None if row is None else Fork(root, *row)
+
+
+def too_deep(connection: sqlite3.Connection, session: int, fork: Fork) -> bool:
+    """Whether a branch that forks off there has more ancestors than a list would follow."""
+    found: Fork | None = fork
+    for _ in range(_GENERATIONS):
+        if found is None or found.parent is None:
+            return False
+        found = fork_of(connection, session, found.parent)
+    return found is not None
 
 
 def read_page(
@@ -78,17 +105,11 @@ def _on_branch(connection: sqlite3.Connection, session: int, branch: str, *, par
     """The branch's own events; with `parents` those of its ancestors up to where each forked off, too."""
     conditions: list[str] = ["branch = ?"]
     parameters: list[object] = [branch]
-    root = root_of(connection, session, branch) if parents else None
+    fork = fork_of(connection, session, branch) if parents else None
     for _ in range(_GENERATIONS):
-        if root is None:
+        if fork is None or fork.parent is None:
             break
-        row = connection.execute(
-            "SELECT branch, at, number FROM memory_events WHERE session = ? AND event_id = ?", (session, root)
-        ).fetchone()
-        if row is None:
-            break
-        parent, at, number = row
         conditions.append("(branch = ? AND (at, number) <= (?, ?))")
-        parameters += [parent, at, number]
-        root = root_of(connection, session, parent)
+        parameters += [fork.parent, fork.at, fork.number]
+        fork = fork_of(connection, session, fork.parent)
     return f"({' OR '.join(conditions)})", parameters
