@@ -33,8 +33,11 @@ class MemoryStore(Protocol):
         """False when it was not there."""
         ...
 
-    async def sessions(self, memory: str, actor: str, *, limit: int, cursor: str | None) -> Page[KeptSession]:
-        """By id, those that have an event. Errors as `events`."""
+    async def sessions(
+        self, memory: str, actor: str, *, limit: int, cursor: str | None, empty: bool = False
+    ) -> Page[KeptSession]:
+        """By id, those that have an event; with `empty` also those that lost their last one within a day. Errors as
+        `events`."""
         ...
 
     async def actors(self, memory: str, *, limit: int, cursor: str | None) -> Page[str]:

@@ -218,6 +218,20 @@ def test_actors_and_their_sessions_are_listed_in_pages(client: Any) -> None:
     assert client.list_sessions(memoryId=MEMORY, actorId="nobody")["sessionSummaries"] == []
 
 
+def test_an_empty_session_is_listed_for_a_day_without_the_filter(tmp_path: Any, where: dict[str, str]) -> None:
+    with memory_house(tmp_path) as house:
+        client = house.client()
+        client.delete_event(**where, eventId=created(client, where, "mistake")["eventId"])
+        asked = {"memoryId": MEMORY, "actorId": where["actorId"]}
+        listed = client.list_sessions(**asked)["sessionSummaries"]
+        assert [summary["sessionId"] for summary in listed] == [where["sessionId"]]
+        assert client.list_sessions(**asked, filter={"eventFilter": "HAS_EVENTS"})["sessionSummaries"] == []
+        later = house.world.clock() + 86400 + 1
+        house.world.memory._clock = lambda: later
+        assert client.list_sessions(**asked)["sessionSummaries"] == []
+        client.close()
+
+
 def test_what_does_not_fit_is_a_validation_error_and_keeps_nothing(client: Any, where: dict[str, str]) -> None:
     told = {"eventTimestamp": NOON}
     wrong: list[dict[str, Any]] = [

@@ -55,15 +55,19 @@ class MemoryDesk:
                 page = await self._store.events(where, query_of(read_body(visit.body, ListEventsBody)))
                 return _list(visit, "events", page, [event_to_wire(event) for event in page.items])
             case Operation.LIST_SESSIONS:
-                asked: ListBody = read_body(visit.body, ListSessionsBody)
-                found = await self._store.sessions(
-                    target.memory, target.actor, limit=asked.max_results, cursor=asked.next_token
-                )
-                return _list(visit, "sessionSummaries", found, [session_to_wire(session) for session in found.items])
+                return await self._sessions(visit, target)
             case _:
                 asked = read_body(visit.body, ListBody)
                 actors = await self._store.actors(target.memory, limit=asked.max_results, cursor=asked.next_token)
                 return _list(visit, "actorSummaries", actors, [{"actorId": actor} for actor in actors.items])
+
+    async def _sessions(self, visit: Visit, target: MemoryTarget) -> Response:
+        asked = read_body(visit.body, ListSessionsBody)
+        empty = asked.filter is None or asked.filter.event_filter is None
+        found = await self._store.sessions(
+            target.memory, target.actor, limit=asked.max_results, cursor=asked.next_token, empty=empty
+        )
+        return _list(visit, "sessionSummaries", found, [session_to_wire(session) for session in found.items])
 
     async def _create(self, visit: Visit, memory: str) -> dict[str, Any]:
         body = read_body(visit.body, CreateEventBody)

@@ -129,7 +129,7 @@ class ListBody(Closed, frozen=True, kw_only=True):
 
 
 class SessionFilter(Closed, frozen=True, kw_only=True):
-    """Only sessions that have events; here they all have."""
+    """Only sessions that have events."""
 
     event_filter: Literal["HAS_EVENTS"] | None = None
 

@@ -17,6 +17,8 @@ from doorward.stores.sqlite.writer import Transaction
 
 # An equal call is known again for a day, longer than any signature holds.
 _TOKEN_SECONDS = 86400.0
+# As AgentCore has it: "Empty sessions are automatically deleted after one day".
+_EMPTY_SECONDS = 86400.0
 # Expired rows go with every 64th event, some at once: no timer, and no write that takes long.
 _SWEEP_EVERY = 64
 _EXPIRED = "SELECT number, session, bytes FROM memory_events WHERE until < ? ORDER BY until LIMIT 256"
@@ -27,9 +29,10 @@ _OLD_TOKENS = """DELETE FROM memory_tokens WHERE (memory, actor, token) IN
 _COUNT = "UPDATE memory_sessions SET events = events + ?, bytes = bytes + ?, changed_at = ? WHERE number = ?"
 _KEEP = """INSERT INTO memory_events (session, event_id, at, until, branch, root, parent, parent_at, parent_number,
     metadata, bytes, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+# Those that have an event, or that became empty after a time.
 _SESSIONS = """SELECT session, created_at FROM memory_sessions WHERE memory = ? AND actor = ? AND session > ?
-    AND events > 0
-    AND EXISTS (SELECT 1 FROM memory_events AS e WHERE e.session = memory_sessions.number AND e.until > ?)
+    AND (events = 0 AND changed_at > ?
+    OR EXISTS (SELECT 1 FROM memory_events AS e WHERE e.session = memory_sessions.number AND e.until > ?))
     ORDER BY session LIMIT ?"""
 _ACTORS = """SELECT DISTINCT actor FROM memory_sessions WHERE memory = ? AND actor > ?
     AND events > 0
@@ -102,12 +105,16 @@ class SqliteMemory:
 
         return await self._database.submit(delete)
 
-    async def sessions(self, memory: str, actor: str, *, limit: int, cursor: str | None) -> Page[KeptSession]:
-        scope = ("memory_sessions", memory, actor)
+    async def sessions(
+        self, memory: str, actor: str, *, limit: int, cursor: str | None, empty: bool = False
+    ) -> Page[KeptSession]:
+        scope = ("memory_sessions", memory, actor, "empty" if empty else "")
+        now = self._clock()
+        emptied = now - _EMPTY_SECONDS if empty else now
         behind = "" if cursor is None else self._cursors.read(cursor, *scope).name
 
         def read(connection: sqlite3.Connection) -> list[tuple[str, float]]:
-            return connection.execute(_SESSIONS, (memory, actor, behind, self._clock(), limit + 1)).fetchall()
+            return connection.execute(_SESSIONS, (memory, actor, behind, emptied, now, limit + 1)).fetchall()
 
         rows = await self._database.read_in_thread(read)
         items = [KeptSession(session=session, actor=actor, created_at=at) for session, at in rows[:limit]]
@@ -221,7 +228,7 @@ def _fork(connection: sqlite3.Connection, session: int | None, branch: Branch | 
 def _sweep(transaction: Transaction, now: float) -> None:
     _remove(transaction, transaction.execute(_EXPIRED, (now,)).fetchall(), now)
     transaction.execute(_OLD_TOKENS, (now,))
-    transaction.execute("DELETE FROM memory_sessions WHERE events = 0 AND changed_at < ?", (now - _TOKEN_SECONDS,))
+    transaction.execute("DELETE FROM memory_sessions WHERE events = 0 AND changed_at < ?", (now - _EMPTY_SECONDS,))
 
 
 def _remove(transaction: Transaction, rows: list[tuple[int, int, int]], now: float) -> None:
