@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 from tests.contract.building import ANNA, MovableClock, new_turn, result_of, whole_turn
 from tests.contract.conftest import with_memory
 from tests.contract.test_agentcore import kept, said
@@ -18,7 +19,7 @@ from doorward.model.principals import User
 from doorward.ports.conversations import KeyedTurnStore
 from doorward.ports.functions import OpenedStores
 from doorward.stores.agentcore.open import AgentCoreStores
-from doorward.stores.agentcore.texts import Place, Texts
+from doorward.stores.agentcore.texts import NeverKept, Place, Said, Texts
 from doorward.stores.agentcore.turns import AgentCoreTurns
 
 pytestmark = pytest.mark.anyio
@@ -116,7 +117,7 @@ async def test_a_session_that_is_full_lets_its_turn_end_and_says_so_to_the_next(
         await stores.turns.finish(result_of(turn))
         ended = await stores.turns.get(ANNA, turn.turn_id)
         assert ended is not None
-        assert (ended.status, ended.error_code) == (TurnStatus.FAILED, "conversation_full")
+        assert (ended.status, ended.error_code) == (TurnStatus.FAILED, "store_unavailable")
         page = await stores.conversations.messages(ANNA, "first", limit=9, cursor=None)
         assert [message.status for message in page.items] == [MessageStatus.COMPLETE, MessageStatus.FAILED]
         with pytest.raises(Conflict) as caught:
@@ -180,6 +181,53 @@ async def test_erasing_ends_when_the_list_is_behind_and_asks_to_be_asked_again()
         await texts.erase(Place("a", "s"))
     texts.close()
     assert memory.calls == ["list", "delete", "list"]
+
+
+def refusing(code: str, status: int) -> Texts:
+    """Texts in a memory that says this to all."""
+
+    class Refusing(Behind):
+        def create_event(self, **_: object) -> dict[str, Any]:
+            said = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(said, "CreateEvent")  # type: ignore[arg-type]
+
+    return Texts(Refusing(), "memory")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "never"),
+    [
+        ("ValidationException", 400, True),
+        ("ServiceQuotaExceededException", 402, True),
+        ("PayloadTooLarge", 413, True),
+        ("RequestExpired", 400, False),
+        ("IncompleteSignature", 400, False),
+        ("ExpiredTokenException", 403, False),
+        ("ThrottledException", 429, False),
+        ("ServiceException", 500, False),
+    ],
+)
+async def test_only_what_is_wrong_with_the_text_itself_is_never_kept(code: str, status: int, never: bool) -> None:
+    texts = refusing(code, status)
+    kept_text = Said(text="hello", role="USER", at=1.0, message_id="m", turn_id="t")
+    with pytest.raises(NeverKept if never else StoreUnavailable):
+        await texts.keep(Place("a", "s"), kept_text)
+    texts.close()
+
+
+async def test_an_answer_that_is_never_kept_leaves_a_cancelled_turn_cancelled(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    with memory_house(tmp_path / "memory_of_its_own", max_session_events=1) as house:
+        stores = with_memory(house, tmp_path, clock)
+        turn = new_turn()
+        await stores.turns.begin(turn)
+        cancelled = {"status": TurnStatus.CANCELLED, "error_code": "turn_cancelled"}
+        await stores.turns.finish(result_of(turn, message_status=MessageStatus.PARTIAL, **cancelled))
+        ended = await stores.turns.get(ANNA, turn.turn_id)
+        assert ended is not None
+        assert (ended.status, ended.error_code) == (TurnStatus.CANCELLED, "turn_cancelled")
+        await asyncio.to_thread(stores.close)
 
 
 class Odd(Behind):

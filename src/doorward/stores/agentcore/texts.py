@@ -40,6 +40,7 @@ _AND = ","
 _PAGES = 200
 _ERASED_AT_ONCE = 4
 _NOT_FOUND = "ResourceNotFoundException"
+_NEVER = frozenset(("ValidationException", "InvalidInputException"))
 _THROTTLED = frozenset(("ThrottledException", "ThrottlingException"))
 
 
@@ -206,9 +207,10 @@ def _meaning(error: ClientError) -> Exception:
     log.warning("memory_refused", reason=code)
     if code in _THROTTLED:
         return StoreUnavailable("The memory takes no more for the moment.", code="store_throttled")
-    if status == HTTPStatus.PAYMENT_REQUIRED:
+    if code == "ServiceQuotaExceededException":
         return NeverKept("This conversation is full; begin a new one.", code="conversation_full")
-    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+    # Not every 400: a clock that is off, or a key that has just ended, is over in a while.
+    if code in _NEVER or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return NeverKept("The memory does not take this text.", code="text_refused")
     return StoreUnavailable("The memory could not do what it was asked.")
 

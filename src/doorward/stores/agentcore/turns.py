@@ -78,7 +78,7 @@ class AgentCoreTurns:
             event_id = await self._texts.keep(place, said, once=True)
         except NeverKept as refused:
             log.warning("answer_not_kept", turn=result.turn_id, code=refused.code)
-            await self._beneath.finish(_without_text(result, refused.code))
+            await self._beneath.finish(_without_text(result))
         else:
             await self._end(place, result, event_id)
         self._places.pop(result.turn_id, None)
@@ -131,5 +131,13 @@ class AgentCoreTurns:
             self._places.popitem(last=False)
 
 
-def _without_text(result: TurnResult, code: str) -> TurnResult:
-    return replace(result, content="", status=TurnStatus.FAILED, message_status=MessageStatus.FAILED, error_code=code)
+def _without_text(result: TurnResult) -> TurnResult:
+    """One that came to its end has failed then, as any whose answer could not be stored; another stays what it was."""
+    ended = result.status is TurnStatus.COMPLETED
+    return replace(
+        result,
+        content="",
+        status=TurnStatus.FAILED if ended else result.status,
+        message_status=MessageStatus.FAILED if ended else result.message_status,
+        error_code="store_unavailable" if ended else result.error_code,
+    )
