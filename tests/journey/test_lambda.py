@@ -403,13 +403,18 @@ def test_the_probe_finds_every_row_blocked_that_functions_answer_for(there: Lamb
     }
     file, found = there.folder / "probe.toml", there.folder / "found.json"
     file.write_text(_toml(target), encoding="utf-8")
-    command = [sys.executable, "-m", "doorward", "probe", "--target", str(file), f"--json={found}"]
-    for row in OURS:
-        command += ["--only", row]
-    done = subprocess.run(command, cwd=there.folder, capture_output=True, text=True, timeout=300, check=False)
-    assert found.exists(), done.stderr
-    (report,) = json.loads(found.read_text(encoding="utf-8"))["targets"]
-    results = {row["id"]: (row["result"], row["sentence"]) for row in report["rows"]}
-    print(done.stdout)  # noqa: T201 - the table, for whoever runs it with -s
-    assert not {row: said for row, said in results.items() if said[0] not in ("blocked", "not applicable")}, done.stdout
+    # By themselves last: three processes work for a while on what 128 streams at once asked of them.
+    results: dict[str, tuple[str, str]] = {}
+    shown = ""
+    for rows in ([row for row in OURS if row != "AP-LIM-04"], ["AP-LIM-04"]):
+        command = [sys.executable, "-m", "doorward", "probe", "--target", str(file), f"--json={found}"]
+        for row in rows:
+            command += ["--only", row]
+        done = subprocess.run(command, cwd=there.folder, capture_output=True, text=True, timeout=300, check=False)
+        assert found.exists(), done.stderr
+        (report,) = json.loads(found.read_text(encoding="utf-8"))["targets"]
+        results |= {row["id"]: (row["result"], row["sentence"]) for row in report["rows"]}
+        shown += done.stdout
+    print(shown)  # noqa: T201 - the table, for whoever runs it with -s
+    assert not {row: said for row, said in results.items() if said[0] not in ("blocked", "not applicable")}, shown
     assert len([said for said in results.values() if said[0] == "blocked"]) > len(results) / 2
