@@ -9,11 +9,11 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from botocore.client import BaseClient
@@ -21,9 +21,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
 from doorward.errors import Conflict, StoreUnavailable
+from doorward.stores.together import all_of
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 THREADS = 16
 MOST_LISTED = 100
@@ -110,7 +110,7 @@ class Texts:
         missing = [event_id for event_id in left if event_id not in found]
         for first in range(0, len(missing), _FEW):
             some = missing[first : first + _FEW]
-            events = await _all(self._get(place, event_id) for event_id in some)
+            events = await all_of(self._get(place, event_id) for event_id in some)
             found |= {event_id: _text(event) for event_id, event in zip(some, events, strict=True) if event is not None}
         return {
             one: "".join(found[event_id] for event_id in events)
@@ -143,7 +143,7 @@ class Texts:
             if not left:  # the list is behind
                 break
             for first in range(0, len(left), _ERASED_AT_ONCE):
-                await _all(self._delete(place, event_id) for event_id in left[first : first + _ERASED_AT_ONCE])
+                await all_of(self._delete(place, event_id) for event_id in left[first : first + _ERASED_AT_ONCE])
             erased.update(left)
         raise StoreUnavailable("The memory still tells of what was erased.")
 
@@ -237,17 +237,6 @@ def _token(place: Place, said: Said, number: int) -> str:
     """The same for the same text of the same message, so that it is kept once."""
     parts = (place.owner, place.session_id, said.role, said.message_id, repr(said.at), str(number), said.text)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
-    """All of them; the first error only when none is at work any more."""
-    done = await asyncio.gather(*work, return_exceptions=True)
-    results: list[T] = []
-    for one in done:
-        if isinstance(one, BaseException):
-            raise one
-        results.append(one)
-    return results
 
 
 def _field(answer: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - the API's own

@@ -6,10 +6,8 @@ INVARIANT: what is to be removed stands in the table until all of it is gone, an
 another process can go on with it at any point.
 """
 
-import asyncio
 import random
 import time
-from collections.abc import Sequence
 
 import structlog
 
@@ -19,6 +17,7 @@ from doorward.stores.dynamodb.layout import Key
 from doorward.stores.dynamodb.table import Range, Table
 from doorward.stores.dynamodb.values import Item
 from doorward.stores.dynamodb.writes import Write, put
+from doorward.stores.together import all_of
 
 log = structlog.get_logger()
 
@@ -68,11 +67,7 @@ async def _messages(table: Table, owner: str, number: int, until: float) -> bool
         turns = sorted({item["turn"] for item in items if "turn" in item})
         for first in range(0, len(turns), _TURNS_AT_ONCE):
             some = turns[first : first + _TURNS_AT_ONCE]
-            gone = await asyncio.gather(
-                *(_emptied(table, layout.events(turn_id), Range(), until) for turn_id in some), return_exceptions=True
-            )
-            _raise_first(gone)
-            if False in gone:
+            if not all(await all_of(_emptied(table, layout.events(turn_id), Range(), until) for turn_id in some)):
                 return False
         await table.delete_all(_keys(items))
     return True
@@ -84,13 +79,6 @@ async def _emptied(table: Table, partition: str, within: Range, until: float) ->
             return False
         await table.delete_all(_keys(items))
     return True
-
-
-def _raise_first(results: Sequence[object]) -> None:
-    """Once all have ended, so that none is left at work behind the caller's back."""
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
 
 
 def _keys(items: list[Item]) -> list[Key]:
