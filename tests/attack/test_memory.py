@@ -137,7 +137,7 @@ def test_a_users_token_opens_no_memory_in_any_pattern(tmp_path: Any, users: bool
         say(client)
         client.close()
         headers = {"authorization": f"Bearer {USER_TOKEN}", "content-type": "application/json"}
-        with httpx2.Client(base_url=house.url, trust_env=False) as http:
+        with httpx2.Client(base_url=house.url, trust_env=False, timeout=30) as http:
             listed = http.post(f"/memories/{MEMORY}/actor/anna/sessions/session-1", headers=headers, content=b"{}")
             made = http.post(f"/memories/{MEMORY}/events", headers=headers, content=b"{}")
         for answer in (listed, made):
@@ -159,7 +159,7 @@ def test_a_captured_create_makes_nothing_new_with_and_without_a_client_token(hou
         body = json.dumps({**where, "eventTimestamp": 1.5, "payload": [{"blob": "once"}], **token}).encode()
         path = f"/memories/{MEMORY}/events"
         headers = signed(house, path, body)
-        with httpx2.Client(base_url=house.url, trust_env=False) as http:
+        with httpx2.Client(base_url=house.url, trust_env=False, timeout=30) as http:
             answers = [http.post(path, headers=headers, content=body) for _ in range(3)]
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.json()["event"]["eventId"] for answer in answers}) == 1
@@ -172,7 +172,7 @@ def test_no_byte_of_a_signed_request_can_be_changed(house: MemoryHouse) -> None:
     """AP-BYP-06: another actor, another session, another memory, another body."""
     path, body = f"/memories/{MEMORY}/actor/boris/sessions/session-1", b"{}"
     headers = signed(house, path, body)
-    with httpx2.Client(base_url=house.url, trust_env=False) as http:
+    with httpx2.Client(base_url=house.url, trust_env=False, timeout=30) as http:
         assert http.post(path, headers=headers, content=body).status_code == 200
         for other, content in (
             (path.replace("boris", "anna"), body),
@@ -197,7 +197,7 @@ def test_no_byte_of_a_signed_request_can_be_changed(house: MemoryHouse) -> None:
     ],
 )
 def test_what_is_not_served_is_denied(house: MemoryHouse, path: str) -> None:
-    with httpx2.Client(base_url=house.url, trust_env=False) as http:
+    with httpx2.Client(base_url=house.url, trust_env=False, timeout=30) as http:
         answer = http.post(path, headers=signed(house, path, b"{}"), content=b"{}")
     assert (answer.status_code, answer.json()["code"]) == (403, "operation_denied")
 
@@ -205,7 +205,7 @@ def test_what_is_not_served_is_denied(house: MemoryHouse, path: str) -> None:
 @pytest.mark.parametrize("session", ["%2e%2e", "a%2Fb", "s%00", "s%0a", "s%5c", "S%c3%a9", "-s", "s" * 101])
 def test_a_session_that_is_no_name_is_refused(house: MemoryHouse, session: str) -> None:
     path = f"/memories/{MEMORY}/actor/anna/sessions/{session}"
-    with httpx2.Client(base_url=house.url, trust_env=False) as http:
+    with httpx2.Client(base_url=house.url, trust_env=False, timeout=30) as http:
         answer = http.post(path, headers=signed(house, "/x", b"{}"), content=b"{}")
     assert answer.status_code == 400
 
@@ -292,7 +292,7 @@ def test_without_a_ledger_or_a_store_nothing_is_read_and_nothing_said_to_be_kept
 
 
 def post(house: MemoryHouse, path: str, body: bytes, key: Credentials) -> httpx2.Response:
-    with httpx2.Client(base_url=house.url, trust_env=False) as http:
+    with httpx2.Client(base_url=house.url, trust_env=False, timeout=30) as http:
         return http.post(path, headers=signed(house, path, body, key), content=body)
 
 

@@ -58,7 +58,9 @@ class House:
 
     def metrics(self, of: str) -> str:
         """All that ``/metrics`` of a process says."""
-        return httpx2.get(self.environment["metrics" if of == "runtime" else "gateway_metrics"], trust_env=False).text
+        return httpx2.get(
+            self.environment["metrics" if of == "runtime" else "gateway_metrics"], trust_env=False, timeout=30
+        ).text
 
     def pid(self, name: str) -> int:
         """The process id of `gateway`, `runtime` or `worker` as it runs now, 0 when it does not."""

@@ -48,7 +48,7 @@ def test_the_doors_are_measured_in_both_processes(house: House, operator: httpx2
     with house.client() as client:
         chat(client, "hello", house.bearer())
         assert client.get("/api/me").status_code == 401
-        httpx2.post(f"{house.ready['agent_door']}/runtimes/hello/invocations", json={}, trust_env=False)
+        httpx2.post(f"{house.ready['agent_door']}/runtimes/hello/invocations", json={}, trust_env=False, timeout=30)
 
     def measured() -> Any:
         series = got(operator, "/metrics", window="hour")

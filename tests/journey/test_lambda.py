@@ -65,7 +65,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
     folder = tmp_path_factory.mktemp("lambda")
     with moto_server() as url:
         pool = _pool(url)
-        keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False).json()
+        keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False, timeout=30).json()
         cloud = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys)
         cloud.start()
         try:
@@ -307,6 +307,7 @@ def test_a_users_token_opens_the_agent_nowhere(there: LambdaHouse) -> None:
             json={"prompt": "hello"},
             headers={"authorization": authorization, "x-amzn-bedrock-agentcore-runtime-session-id": "s" * 36},
             trust_env=False,
+            timeout=30,
         )
         assert answer.status_code in (401, 403)
     assert there.house.runs() == runs

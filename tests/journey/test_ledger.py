@@ -44,7 +44,7 @@ def test_a_chat_stands_at_both_doors_with_one_request_and_one_user(house: House)
 
 def test_who_is_refused_stands_in_it_too(house: House) -> None:
     url = f"{house.ready['agent_door']}/runtimes/hello/invocations"
-    refused = httpx2.post(url, json={}, headers=house.bearer(), trust_env=False)
+    refused = httpx2.post(url, json={}, headers=house.bearer(), trust_env=False, timeout=30)
     request_id = refused.headers["x-amzn-requestid"]
     with house.client() as client:
         stranger = client.post("/api/chat", json={"message": "hello"}).headers["x-request-id"]

@@ -133,7 +133,9 @@ def at_the_agent_door(house: House, token: str) -> None:
     url = f"{house.ready['agent_door']}/runtimes/{quote(house.ready['agent_arn'], safe='')}/invocations"
     payload = {"prompt": WRITTEN["payload of a workload"]}
     for headers in ({"authorization": f"Bearer {token}"}, {"x-amz-security-token": token}, {"cookie": token}):
-        answer = httpx2.post(url, params={"access_token": token}, json=payload, headers=headers, trust_env=False)
+        answer = httpx2.post(
+            url, params={"access_token": token}, json=payload, headers=headers, trust_env=False, timeout=30
+        )
         assert answer.status_code in (400, 403)
 
 
@@ -141,7 +143,7 @@ def wrong_sign_ins(house: House) -> None:
     asked = {name: house.ready[name] for name in ("client_id", "redirect_uri")}
     asked |= {"response_type": "code", "code_challenge": "c" * 43, "code_challenge_method": "S256", "state": "s" * 20}
     for name, password in (("user-two", "wrong password"), (TYPED["unknown user"], "wrong password")):
-        with httpx2.Client(trust_env=False) as browser:
+        with httpx2.Client(trust_env=False, timeout=30) as browser:
             page = browser.get(house.ready["authorize_endpoint"], params=asked)
             form = Form()
             form.feed(page.text)

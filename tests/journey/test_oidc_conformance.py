@@ -73,7 +73,7 @@ def answered(response: httpx2.Response, issuer: str) -> str:
 
 
 async def test_a_relying_party_goes_the_whole_way(tmp_path: Path) -> None:
-    async with served(tmp_path) as world, httpx2.AsyncClient(trust_env=False) as http:
+    async with served(tmp_path) as world, httpx2.AsyncClient(trust_env=False, timeout=30) as http:
         at = await discovered(http, world.issuer)
         pkce = Pkce()
         page = await http.get(at["authorization_endpoint"], params=request_for(pkce))
@@ -110,7 +110,7 @@ async def test_a_relying_party_goes_the_whole_way(tmp_path: Path) -> None:
 
 
 async def test_a_page_of_another_origin_may_call_what_a_public_client_calls(tmp_path: Path) -> None:
-    async with served(tmp_path) as world, httpx2.AsyncClient(trust_env=False) as http:
+    async with served(tmp_path) as world, httpx2.AsyncClient(trust_env=False, timeout=30) as http:
         at = await discovered(http, world.issuer)
         foreign = {"origin": "https://page.example"}
         for name in ("token_endpoint", "revocation_endpoint", "userinfo_endpoint", "jwks_uri"):

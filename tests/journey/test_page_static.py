@@ -63,7 +63,7 @@ redirect_uris = ["{origin}/"]
 logout_uris = ["{origin}/"]
 """
     with running_house(folder / "house", config=config) as house:
-        keys = httpx2.get(f"{house.front_door}/.well-known/jwks.json", trust_env=False).json()
+        keys = httpx2.get(f"{house.front_door}/.well-known/jwks.json", trust_env=False, timeout=30).json()
         cloud = Cloud(issuer=house.front_door, keys=keys, origin=origin)
         cloud.start()
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -46,15 +46,15 @@ def test_the_agent_doors_numbers_move_with_what_it_answers(house: House) -> None
     with house.client() as client:
         chat(client, "hello", house.bearer())
     url = f"{house.ready['agent_door']}/runtimes/hello/invocations"
-    assert httpx2.post(url, json={}, trust_env=False).status_code == 403
+    assert httpx2.post(url, json={}, trust_env=False, timeout=30).status_code == 403
     eventually(lambda: all(house.metric(sample) >= before[sample] + 1 for sample in before))
     assert house.runs() == runs + 1
 
 
 def test_the_operator_port_serves_nothing_else_and_the_front_door_has_no_metrics(house: House) -> None:
     operator = house.environment["gateway_metrics"].removesuffix("/metrics")
-    assert httpx2.get(f"{operator}/", trust_env=False).status_code == 404
-    assert httpx2.post(f"{operator}/metrics", trust_env=False).status_code == 404
+    assert httpx2.get(f"{operator}/", trust_env=False, timeout=30).status_code == 404
+    assert httpx2.post(f"{operator}/metrics", trust_env=False, timeout=30).status_code == 404
     with house.client() as client:
         assert client.get("/metrics", headers=house.bearer()).status_code == 404
 
