@@ -153,9 +153,12 @@ class Knock:
         headers = [("content-type", "application/json"), (SESSION_ID, session_id), *more]
         body = msgspec.json.encode({"clientToken": str(uuid.uuid4())})
         response = await self.send(Sending(self.path_of(agent, "stopruntimesession"), headers, [], body))
-        if response.status != 200:
-            await raise_refusal(response)
-        await response.up_to(_MAX_ERROR_BYTES)
+        if response.status == 200:
+            await response.up_to(_MAX_ERROR_BYTES)
+            return
+        problem = await _problem(response)
+        if not _no_such_session(response, problem):
+            raise _error_of(response, problem)
 
     def path_of(self, agent: str, operation: str) -> str:
         """The path of an operation on an agent (its ARN)."""
@@ -253,11 +256,22 @@ async def _reply(response: Answer, session_id: str) -> AgentReply:
 
 async def raise_refusal(response: Answer) -> NoReturn:
     """The port's error for an answer other than 200."""
+    raise _error_of(response, await _problem(response))
+
+
+async def _problem(response: Answer) -> _Problem:
     problem = _Problem()
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         problem = msgspec.json.decode(await response.up_to(_MAX_ERROR_BYTES), type=_Problem)
     _log.info("agent_door_answered", status=response.status, code=problem.code)
-    raise _error_of(response, problem)
+    return problem
+
+
+def _no_such_session(response: Answer, problem: _Problem) -> bool:
+    """What AgentCore says to a stop of a session that has ended by itself ("Stop a running session", AgentCore's
+    developer guide). Our own door says so only of an agent that it does not have, with a code."""
+    kind = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+    return response.status == 404 and kind == "ResourceNotFoundException" and not problem.code
 
 
 def _error_of(response: Answer, problem: _Problem) -> DoorwardError:

@@ -176,6 +176,34 @@ async def test_awss_own_answers_are_understood_and_never_retried(status, seen, c
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "refused"),
+    [
+        ("ResourceNotFoundException", "", False),
+        ("ResourceNotFoundException:http://internal.amazon.com/", "", False),
+        ("ResourceNotFoundException", "agent_not_found", True),  # our own door: there is no such agent
+        ("", "", True),  # something between
+    ],
+)
+async def test_a_session_that_has_ended_by_itself_counts_as_stopped_and_nothing_else_does(kind, code, refused):
+    """AgentCore says ResourceNotFoundException of a session that idled out, as most have when they are deleted."""
+
+    async def answer(request):
+        return web.json_response(
+            {"message": "internal detail", "code": code}, status=404, headers={"x-amzn-errortype": kind} if kind else {}
+        )
+
+    async with other_server(answer) as url, plain_knock(url) as knock:
+        for ask in (knock.stop, knock.forget):
+            asked = ask(ARN, SESSION, user_id=ALICE.key, turn_token=Secret("a token"))
+            if refused:
+                with pytest.raises(AgentFailed) as caught:
+                    await asked
+                assert caught.value.code == "agent_not_found"
+            else:
+                await asked
+
+
 async def test_nobody_listening_is_unreachable():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
