@@ -8,7 +8,7 @@ import contextlib
 
 import structlog
 
-from doorward.errors import DoorwardError
+from doorward.errors import AgentTimeout, DoorwardError
 from doorward.model.chat import Forgotten
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
@@ -21,6 +21,9 @@ log = structlog.get_logger()
 LOOK_EVERY = 0.5
 AFTER_A_FAILURE = 5.0
 BATCH = 32
+# A round is over before the next one is due where a schedule starts them, and no single one takes all of it.
+ROUND_SECONDS = 240.0
+ONE_SECONDS = 60.0
 
 
 class Forgetting:
@@ -57,19 +60,30 @@ class Forgetting:
         return 0.0 if pending == BATCH else LOOK_EVERY
 
 
-async def forget_pending(store: ForgottenStore, invoker: Invoker, agent_arn: str, clock: Clock) -> int:
-    """Have the agent's side forget some of what is pending, at most `BATCH`. Returns how many. What cannot be forgotten
-    now keeps no other one waiting; then the first error of `Agent.forget` or of the store is raised at the end."""
-    pending = await store.pending(limit=BATCH)
+async def forget_pending(
+    store: ForgottenStore, invoker: Invoker, agent_arn: str, clock: Clock, *, within: float = ROUND_SECONDS
+) -> int:
+    """Have the agent's side forget some of what is pending, at most `BATCH` and for `within` seconds. Returns how many.
+    What cannot be forgotten now, or takes long, keeps no other one waiting; then the first error of `Agent.forget` or
+    of the store, or `AgentTimeout`, is raised at the end."""
+    now = asyncio.get_running_loop().time
+    end = now() + within
     errors: list[DoorwardError] = []
-    for item in pending:
+    forgotten = 0
+    for item in await store.pending(limit=BATCH):
+        if now() >= end:
+            break
         try:
-            await _forget(store, invoker, agent_arn, (item, sortable_id(clock())))
+            async with asyncio.timeout_at(min(end, now() + ONE_SECONDS)):
+                await _forget(store, invoker, agent_arn, (item, sortable_id(clock())))
+            forgotten += 1
+        except TimeoutError:
+            errors.append(AgentTimeout("The agent's side did not forget in time."))
         except DoorwardError as error:
             errors.append(error)
     if errors:
         raise errors[0]
-    return len(pending)
+    return forgotten
 
 
 async def _forget(store: ForgottenStore, invoker: Invoker, agent_arn: str, what: tuple[Forgotten, str]) -> None:
