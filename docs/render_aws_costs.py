@@ -150,7 +150,8 @@ address. From `two-doors` on a user's token opens nothing but the front door: wh
 with a budget its bill is {ratio:,.0f} times smaller.
 
 Left out: data transfer, X-Ray, what a flood from many accounts of your own users would do (that is what
-`budget.total_tokens_per_day` is for), and AWS Shield.
+`budget.total_tokens_per_day` is for), AWS Shield, and erasing what the agent keeps of a deleted conversation: AWS names
+a price for new events of a memory, and none for the ListEvents and the DeleteEvent of each event that this takes.
 """
 
 

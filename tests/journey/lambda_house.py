@@ -121,7 +121,12 @@ class Cloud:
         invoke = web.Application(client_max_size=2**24)
         invoke.router.add_post("/2015-03-31/functions/{name}/invocations", self._invoke)
         for name, app in {**apps, "gateway": gateway, "lambda": invoke}.items():
-            asyncio.run_coroutine_threadsafe(self._serve(name, app), self._loop).result(30)
+            self.serve(name, app)
+
+    def serve(self, name: str, app: web.Application) -> str:
+        """Serve one more thing, under this name in `ports`; its URL."""
+        asyncio.run_coroutine_threadsafe(self._serve(name, app), self._loop).result(30)
+        return f"http://127.0.0.1:{self.ports[name]}"
 
     def stop(self) -> None:
         async def close() -> None:

@@ -1,6 +1,7 @@
 """The agent's package for AgentCore Runtime, started as its `main.py` is: the container contract, nothing beside it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -31,15 +32,19 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Clien
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[httpx2.Client]:
-    """What `doorward deploy aws` wrote, run from elsewhere with its own copy of the code, on another port."""
+def running(folder: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[httpx2.Client]:
+    """What `doorward deploy aws` wrote, run from elsewhere with its own copy of the code, on another port. With an
+    `environment`, in that and nothing of AWS's or ours."""
     out = folder / "out"
     made = CliRunner().invoke(root, ["deploy", "aws", "--pattern", "conversations", "--out", str(out), *options])
     assert made.exit_code == 0, made.output
     main, port = out / "agent" / "main.py", free_port()
     main.write_text(main.read_text().replace(', "")', f', "", port={port})'))
+    if environment is not None:
+        base = {name: value for name, value in os.environ.items() if not name.startswith(("DOORWARD_", "AWS_"))}
+        environment = base | environment
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, str(main)], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, str(main)], cwd=folder, stdout=log, stderr=log, env=environment)
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
                 _until_up(client, process, folder / "log")

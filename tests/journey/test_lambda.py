@@ -82,11 +82,12 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
             cloud.stop()
 
 
-def _table(url: str) -> str:
+def _table(url: str, name: str = "house") -> str:
+    """moto's servers in one process share all: each house has a name of its own."""
     dynamo = boto3.client("dynamodb", region_name="us-east-1", endpoint_url=url, **KEYS)
-    new_table("house", dynamo)
+    new_table(name, dynamo)
     dynamo.close()
-    return "house"
+    return name
 
 
 def _pool(url: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
@@ -31,15 +32,26 @@ from doorward.telemetry.logs import configure_logs
 
 class FunctionHouse:
     """What a function is made from. `stores` are those of the house, shared by all its functions, and opened when asked
-    for."""
+    for. `close` it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._end = ExitStack()
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Have `close` called when the house is closed; what came last is closed first."""
+        self._end.callback(close)
+
+    def close(self) -> None:
+        """Close what was opened. Blocks until everything that was queued is durable."""
+        self._end.close()
 
     @cached_property
     def stores(self) -> SharedStores:
         """The stores."""
-        return with_texts(self.settings, self._table or local_stores(self.settings))
+        opened = with_texts(self.settings, self._table or local_stores(self.settings))
+        self.at_end(opened.close)
+        return opened
 
     @cached_property
     def limits(self) -> Limits:
@@ -75,15 +87,17 @@ def run_function(name: str, make: Make) -> int:
 
 async def _serve(settings: Settings, make: Make) -> None:
     runtime = LambdaRuntime(variable("AWS_LAMBDA_RUNTIME_API") or "")
+    house = FunctionHouse(settings)
     try:
         try:
-            function = make(FunctionHouse(settings))
+            function = make(house)
         except DoorwardError as error:
             await runtime.broken(error.code)
             raise
         await runtime.serve(function)
     finally:
         runtime.close()
+        await asyncio.to_thread(house.close)
 
 
 def _own_file() -> Path | None:

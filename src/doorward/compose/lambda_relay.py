@@ -6,7 +6,7 @@
 import sys
 import time
 
-from doorward.compose.function_agent import invoker
+from doorward.compose.function_agent import agent_of, invoker
 from doorward.compose.function_options import caps
 from doorward.compose.function_parts import FunctionHouse, api_function, budget, run_function
 from doorward.compose.function_routes import relay_function_routes
@@ -24,7 +24,7 @@ def make(house: FunctionHouse) -> Function:
     settings, stores = house.settings, house.stores
     timeout = min(settings.agent.turn_timeout, settings.functions.answer_within)
     relay = RelayService(
-        invoker(settings),
+        invoker(settings, agent_of(settings)),
         Meter(budget(settings), stores.budgets, time.time),
         RelayOptions(
             agent_arn=arn(settings, settings.agent.name),

@@ -192,7 +192,11 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     account: Annotated[str, Meta(pattern=r"^[0-9]{12}$"), note("Account in the ARN.")] = "000000000000"
     arn: Annotated[str, note("ARN of the agent where AWS gave it one; empty: made of region, account and name.")] = ""
     memory: Annotated[
-        str, note("Id of the AgentCore Memory for checkpoints, read by the agent's package on AWS; empty: none.")
+        str,
+        note(
+            "Id of the AgentCore Memory for checkpoints, read on AWS by the agent's package and the turns function, "
+            "which erases there what a user deletes; empty: none."
+        ),
     ] = ""
     skew: Annotated[float, Meta(gt=0, le=300), note("Seconds a signature is valid before and after its time.")] = 300.0
     turn_timeout: Annotated[Seconds, note("Seconds a turn may take.")] = 900.0

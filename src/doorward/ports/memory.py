@@ -51,3 +51,11 @@ class MemoryEraser(Protocol):
     async def forget(self, actor: str, session: str) -> None:
         """Erase that actor's session, in every memory. Nothing happens when nothing is kept."""
         ...
+
+
+class OpenedEraser(MemoryEraser, Protocol):
+    """The same, by whoever opened it. Fails closed: what is asked after `close` is `StoreUnavailable`."""
+
+    def close(self) -> None:
+        """Blocks until what is under way has ended."""
+        ...

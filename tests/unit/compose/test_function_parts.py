@@ -42,6 +42,11 @@ def test_a_function_imports_no_framework_no_server_and_no_sdk(name: str) -> None
     assert not [each for each in NEVER if each in modules]
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_needed_for_a_memory_alone_is_loaded_when_it_is_needed(name: str) -> None:
+    assert not [each for each in imported(name) if each.startswith("doorward.stores.agentcore")]
+
+
 @pytest.mark.parametrize("name", ["conversations", "chat"])
 def test_history_and_chat_do_not_import_a_way_to_the_agent(name: str) -> None:
     modules = imported(name)

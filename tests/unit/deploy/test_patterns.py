@@ -560,6 +560,55 @@ def test_texts_are_in_a_memory_of_their_own_that_leads_no_function_to_an_agent()
     assert not allowed(found["AgentRole"]["Properties"], "bedrock-agentcore:GetEvent", memory)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"chat.memory": "texts-0123456789"}], ids=["texts in the table", "in a memory"]
+)
+def test_the_turns_function_erases_in_the_agents_memory_and_nobody_but_it_and_the_agent_reaches_that(
+    options: dict[str, Any],
+) -> None:
+    memory = {"Fn::GetAtt": ["AgentMemory", "MemoryArn"]}
+    found = made("conversations", **options)["Resources"]
+    roles = {name: item["Properties"] for name, item in found.items() if item["Type"] == "AWS::IAM::Role"}
+    granted = {
+        name: {
+            action
+            for rule in statements(role)
+            if rule["Effect"] == "Allow" and any(target in (memory, "*") for target in [*rule["Resource"]])
+            for action in rule["Action"]
+            if action.startswith("bedrock-agentcore:")
+        }
+        for name, role in roles.items()
+    }
+    erasing = {"bedrock-agentcore:ListEvents", "bedrock-agentcore:DeleteEvent"}
+    assert granted["TurnsRole"] == erasing
+    assert {name for name, actions in granted.items() if actions} == {"TurnsRole", "AgentRole"}
+    for name in ("ChatRole", "ConversationsRole"):
+        wide = {"Effect": "Allow", "Action": ["bedrock-agentcore:*"], "Resource": ["*"]}
+        roles[name]["Policies"].append({"PolicyDocument": {"Statement": [wide]}})
+        assert not [action for action in erasing if allowed(roles[name], action, memory)], name
+    where = {name: found[f"{name}Function"]["Properties"]["Environment"]["Variables"] for name in NAMES}
+    told = {"Fn::GetAtt": ["AgentMemory", "MemoryId"]}
+    assert {name: each.get("DOORWARD_AGENT_MEMORY") for name, each in where.items()} == {
+        "Chat": None,
+        "Turns": told,
+        "Conversations": None,
+    }
+
+
+def test_the_key_of_the_agents_memory_is_the_functions_by_way_of_agentcore_alone() -> None:
+    role = of_kind(made("conversations"), "AWS::IAM::Role")["TurnsRole"]
+    (rule,) = [each for each in statements(role) if each["Sid"] == "OwnKeyOfMemory"]
+    assert rule["Resource"] == [{"Ref": "OwnKeyArn"}]
+    assert rule["Condition"] == {
+        "StringEquals": {"kms:ViaService": {"Fn::Sub": "bedrock-agentcore.${AWS::Region}.amazonaws.com"}}
+    }
+
+
+@pytest.mark.parametrize("pattern", ["direct", "front-door", "two-doors"])
+def test_where_nothing_is_kept_nothing_is_erased(pattern: str) -> None:
+    assert "ErasesMemory" not in json.dumps(made(pattern))
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_without_chat_memory_or_without_conversations_there_is_none(pattern: str) -> None:
     assert "MessageMemory" not in made(pattern)["Resources"]

@@ -102,7 +102,7 @@ def _runtime(plan: Plan) -> Map:
     limits = {name: value for name, value in plan.environment.items() if name.startswith("DOORWARD_AGENT_")}
     environment: Map = {**limits, "DOORWARD_AGENT_MODEL": plan.model, "DOORWARD_AGENT_REGION": ref("AWS::Region")}
     if plan.remembers:
-        environment["DOORWARD_AGENT_MEMORY"] = att("AgentMemory", "MemoryId")
+        environment |= where_memory_is()
     properties: Map = {
         "AgentRuntimeName": name_in_account(plan.agent),
         "AgentRuntimeArtifact": either("AgentIsImage", image, code),
@@ -191,6 +191,21 @@ def _memory(plan: Plan) -> Map:
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
     )
+
+
+def where_memory_is() -> Map:
+    """The variable of the agent, and of the function that erases there."""
+    return {"DOORWARD_AGENT_MEMORY": att("AgentMemory", "MemoryId")}
+
+
+def erases_memory() -> list[Node]:
+    """The statements of a role that erases what the agent keeps of a deleted conversation: it finds events and deletes
+    them, and neither gets one nor makes one."""
+    own = [f"bedrock-agentcore:{action}" for action in ("ListEvents", "DeleteEvent")]
+    return [
+        allow("ErasesMemory", own, [att("AgentMemory", "MemoryArn")]),
+        either("HasOwnKey", by_way_of("OwnKeyOfMemory", "bedrock-agentcore"), NOTHING),
+    ]
 
 
 _LOG_GROUPS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group"

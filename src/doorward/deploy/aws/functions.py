@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from doorward.deploy.aws.agent import erases_memory, where_memory_is
 from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.template import (
     NOTHING,
@@ -114,8 +115,8 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             module="turns",
             memory=512,
             timeout=min(plan.turn_seconds, LONGEST_TURN) + 60,
-            statements=[*_table(), *uses_texts(plan, *READS, *WRITES), _invoke()],
-            environment={**shared, **_agent_address()},
+            statements=[*_table(), *uses_texts(plan, *READS, *WRITES), _invoke(), *erases_memory()],
+            environment={**shared, **_agent_address(), **where_memory_is()},
             served=False,
         ),
         # INVARIANT: history cannot reach an agent or a model, whatever else is allowed to this role later.

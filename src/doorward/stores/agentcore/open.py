@@ -1,4 +1,5 @@
-"""Puts AgentCore Memory over the stores of another engine. `compose` calls it; nothing else knows the engine.
+"""Puts AgentCore Memory over the stores of another engine, or erases in one. `compose` calls it; nothing else knows the
+engine.
 
 Credentials and endpoint are found as every AWS program finds them (``AWS_...`` in the environment, then the role).
 """
@@ -10,6 +11,7 @@ from msgspec import Struct
 from doorward.ports.conversations import BudgetStore, UsageStore
 from doorward.ports.functions import Marks, OpenedStores
 from doorward.stores.agentcore.conversations import AgentCoreConversations, AgentCoreForgotten
+from doorward.stores.agentcore.eraser import AgentCoreEraser
 from doorward.stores.agentcore.texts import THREADS, Texts
 from doorward.stores.agentcore.turns import AgentCoreTurns
 
@@ -50,14 +52,7 @@ class AgentCoreStores(Struct, frozen=True, kw_only=True):
 
 def over(beneath: OpenedStores, memory: str, *, region: str) -> AgentCoreStores:
     """The stores with their texts in this memory (its id or ARN). Nothing is asked of it yet."""
-    bounds = Config(
-        retries={"mode": "standard", "total_max_attempts": TRIES},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        max_pool_connections=THREADS,
-    )
-    client = botocore.session.get_session().create_client("bedrock-agentcore", region_name=region, config=bounds)
-    texts = Texts(client, memory)
+    texts = _texts(memory, region)
     return AgentCoreStores(
         beneath=beneath,
         texts=texts,
@@ -65,3 +60,19 @@ def over(beneath: OpenedStores, memory: str, *, region: str) -> AgentCoreStores:
         forgotten=AgentCoreForgotten(beneath.forgotten, texts),
         turns=AgentCoreTurns(beneath.turns, texts),
     )
+
+
+def eraser(memory: str, *, region: str) -> AgentCoreEraser:
+    """Erases in this memory (its id or ARN), which an agent writes. Nothing is asked of it yet."""
+    return AgentCoreEraser(_texts(memory, region))
+
+
+def _texts(memory: str, region: str) -> Texts:
+    bounds = Config(
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=THREADS,
+    )
+    client = botocore.session.get_session().create_client("bedrock-agentcore", region_name=region, config=bounds)
+    return Texts(client, memory)
