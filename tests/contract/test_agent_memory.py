@@ -14,6 +14,7 @@ import pytest
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.types import Command, interrupt
 from langgraph_checkpoint_aws import AgentCoreMemorySaver
 from msgspec import Struct
 from tests.contract.building import MovableClock, whole_turn
@@ -28,6 +29,7 @@ from doorward.model.principals import User
 from doorward.model.settings import AgentSettings, Settings
 from doorward.ports.functions import OpenedStores
 from doorward.ports.memory import OpenedEraser
+from doorward.runtime.worker.memory_saver import NamedMemorySaver
 from doorward.services.chat.forgetting import forget_pending
 from doorward.services.invocation import Errand, Invoker, InvokerOptions
 from doorward.stores.sqlite.open import open_gateway
@@ -67,13 +69,13 @@ class Side(Struct, frozen=True):
             config: Any = {"configurable": place}
             graph.compile(checkpointer=saver).invoke({"messages": [("user", "hello")]}, config, durability="exit")
 
-    def kept(self, user: User, session_id: str, memory: str = MEMORY) -> int:
-        """How many events there are."""
+    def kept(self, user: User, session_id: str) -> list[str]:
+        """The sessions that have something of this conversation, by their names."""
         client = self.memory.client()
-        where = {"actorId": user.key, "sessionId": private(user, session_id), "maxResults": 100}
-        found = client.list_events(memoryId=memory, **where)["events"]
+        where = {"memoryId": MEMORY, "actorId": user.key, "filter": {"eventFilter": "HAS_EVENTS"}, "maxResults": 100}
+        found = [session["sessionId"] for session in client.list_sessions(**where)["sessionSummaries"]]
         client.close()
-        return len(found)
+        return [name for name in found if name.startswith(private(user, session_id))]
 
     async def talked(self, user: User, *sessions: str) -> None:
         """Conversations of this user, with what the agent keeps of them."""
@@ -130,7 +132,7 @@ async def agent(side: Side) -> AsyncIterator[ErasingAgent]:
 
 
 async def left(side: Side, *places: tuple[User, str]) -> list[bool]:
-    return [await asyncio.to_thread(side.kept, user, session_id) > 0 for user, session_id in places]
+    return [bool(await asyncio.to_thread(side.kept, user, session_id)) for user, session_id in places]
 
 
 async def test_what_is_deleted_is_gone_from_the_memory_and_nothing_else_is(side: Side, agent: ErasingAgent) -> None:
@@ -168,6 +170,74 @@ async def test_branches_and_more_than_a_page_of_events_go_too(side: Side, agent:
     await side.delete(ALICE, "first")
     assert await side.sweep(agent) == 1
     assert await left(side, (ALICE, "first")) == [False]
+
+
+def asked(state: State) -> dict[str, Any]:
+    return {"messages": [AIMessage(f"you said {interrupt('go on?')}")]}
+
+
+def with_subgraphs(side: Side) -> Any:
+    """One that keeps a state of its own, and one that stops to ask; compiled anew, as in a new process."""
+    remembers = StateGraph(State).add_node("talk", talk).add_edge(START, "talk").compile(checkpointer=True)
+    asks = StateGraph(State).add_node("ask", asked).add_edge(START, "ask").compile()
+    graph = StateGraph(State).add_node("remembers", remembers).add_node("asks", asks)
+    graph.add_edge(START, "remembers").add_edge("remembers", "asks")
+    return graph.compile(checkpointer=NamedMemorySaver(MEMORY, endpoint_url=side.memory.url))
+
+
+def interrupted(side: Side, user: User, session_id: str) -> None:
+    place: Any = {"configurable": {"thread_id": private(user, session_id), "actor_id": user.key}}
+    hello: Any = {"messages": [("user", "hello")]}
+    assert with_subgraphs(side).invoke(hello, place, durability="exit")["__interrupt__"][0].value == "go on?"
+    done = with_subgraphs(side).invoke(Command(resume="yes"), place, durability="exit")
+    assert done["messages"][-1].content == "you said yes"
+    with_subgraphs(side).invoke(hello, place, durability="exit")
+    assert with_subgraphs(side).get_state(place, subgraphs=True).tasks[0].state.next == ("ask",)
+
+
+async def test_what_subgraphs_keep_goes_too_and_that_of_others_stays(side: Side, agent: ErasingAgent) -> None:
+    places = ((ALICE, "first"), (ALICE, "second"), (BOB, "first"))
+    for user, session_id in places:
+        await whole_turn(side.stores.turns, session_id, owner=user.key)
+        await asyncio.to_thread(interrupted, side, user, session_id)
+    before = [await asyncio.to_thread(side.kept, *place) for place in places]
+    assert [len(names) for names in before] == [4, 4, 4], "the graph, what remembers, and what asked, twice"
+    await side.delete(ALICE, "first")
+
+    assert await side.sweep(agent) == 1
+
+    assert [await asyncio.to_thread(side.kept, *place) for place in places] == [[], *before[1:]]
+
+
+async def test_what_belongs_to_it_is_found_among_many_sessions_by_its_whole_name(
+    side: Side, agent: ErasingAgent
+) -> None:
+    own = private(ALICE, "first")
+    others = [*(f"{number:03}-of-another" for number in range(120)), f"{own}x", own[:-1]]
+
+    def make() -> list[str]:
+        client = side.memory.client()
+        said = {"eventTimestamp": dt.datetime.now(dt.UTC), "payload": [{"blob": "x"}]}
+        for name in (*others, f"{own}-part"):
+            client.create_event(memoryId=MEMORY, actorId=ALICE.key, sessionId=name, **said)
+        first_page = client.list_sessions(memoryId=MEMORY, actorId=ALICE.key, maxResults=100)["sessionSummaries"]
+        client.close()
+        return [session["sessionId"] for session in first_page]
+
+    def left_over() -> set[str]:
+        client = side.memory.client()
+        pages = client.get_paginator("list_sessions").paginate(
+            memoryId=MEMORY, actorId=ALICE.key, filter={"eventFilter": "HAS_EVENTS"}
+        )
+        found = {session["sessionId"] for page in pages for session in page["sessionSummaries"]}
+        client.close()
+        return found
+
+    await whole_turn(side.stores.turns, "first", owner=ALICE.key)
+    assert f"{own}-part" not in await asyncio.to_thread(make)
+    await side.delete(ALICE, "first")
+    assert await side.sweep(agent) == 1
+    assert await asyncio.to_thread(left_over) == set(others)
 
 
 async def test_a_session_that_cannot_be_stopped_is_not_erased_and_stays_pending(

@@ -15,6 +15,7 @@ from doorward.runtime.breaker import BreakerOptions, ModelBreaker
 from doorward.runtime.sessions import Invocations, SessionKey
 from doorward.runtime.state import StateApp, StateService
 from doorward.runtime.worker.checkpointer import SessionCheckpointer, SessionState
+from doorward.runtime.worker.memory_saver import NamedMemorySaver
 from doorward.stores.sqlite.open import open_runtime
 from tests.unit.agent_door.memory_house import MEMORY, memory_house
 
@@ -59,8 +60,8 @@ async def test_ours_conforms(tmp_path: Path) -> None:
     assert ran == BASE
 
 
-class Placed(AgentCoreMemorySaver):
-    """AgentCore's saver as it is; only the suite's configurations, which know no actor, are given one."""
+class ForOneActor(AgentCoreMemorySaver):
+    """The suite's configurations, which know no actor, are given one; all else is as it is."""
 
     def get_tuple(self, config: Any) -> Any:
         return super().get_tuple(placed(config))
@@ -68,14 +69,22 @@ class Placed(AgentCoreMemorySaver):
     def list(self, config: Any, **more: Any) -> Any:
         return super().list(placed(config), **more)
 
-    def put(self, config: Any, *rest: Any) -> Any:
-        return super().put(placed(config), *rest)
+    def put_with_writes(self, config: Any, *rest: Any) -> Any:
+        return super().put_with_writes(placed(config), *rest)
 
     def put_writes(self, config: Any, *rest: Any) -> None:
         super().put_writes(placed(config), *rest)
 
     async def adelete_thread(self, thread_id: str, actor_id: str = "actor") -> None:
         await super().adelete_thread(thread_id, actor_id)
+
+
+class Placed(ForOneActor):
+    """AgentCore's saver."""
+
+
+class Named(ForOneActor, NamedMemorySaver):
+    """The one of our container."""
 
 
 def placed(config: Any) -> Any:
@@ -91,9 +100,12 @@ def memory(tmp_path: Path) -> Iterator[None]:
         yield
 
 
-async def test_agentcores_over_our_memory_fails_only_what_it_fails_by_itself(memory: None) -> None:
+@pytest.mark.parametrize("saver", [Placed, Named])
+async def test_agentcores_over_our_memory_fails_only_what_it_fails_by_itself(
+    memory: None, saver: type[AgentCoreMemorySaver]
+) -> None:
     async def agentcore() -> AsyncGenerator[BaseCheckpointSaver[str], None]:
-        yield Placed(MEMORY)
+        yield saver(MEMORY)
 
     ran, failed = await outcome(agentcore)
     assert ran == BASE

@@ -83,8 +83,8 @@ def _checkpointer(settings: AgentSettings) -> Any:  # noqa: ANN401 - naming its 
     """AgentCore Memory, or the microVM's own memory, which lives as long as the session does (8 hours at most)."""
     if not settings.memory:
         return importlib.import_module("langgraph.checkpoint.memory").InMemorySaver()
-    aws = importlib.import_module("langgraph_checkpoint_aws")
-    return aws.AgentCoreMemorySaver(settings.memory, region_name=settings.region)
+    saver = importlib.import_module("doorward.runtime.worker.memory_saver").NamedMemorySaver
+    return saver(settings.memory, region_name=settings.region)
 
 
 class Container:

@@ -579,7 +579,7 @@ def test_the_turns_function_erases_in_the_agents_memory_and_nobody_but_it_and_th
         }
         for name, role in roles.items()
     }
-    erasing = {"bedrock-agentcore:ListEvents", "bedrock-agentcore:DeleteEvent"}
+    erasing = {f"bedrock-agentcore:{action}" for action in ("ListSessions", "ListEvents", "DeleteEvent")}
     assert granted["TurnsRole"] == erasing
     assert {name for name, actions in granted.items() if actions} == {"TurnsRole", "AgentRole"}
     for name in ("ChatRole", "ConversationsRole"):

@@ -199,9 +199,9 @@ def where_memory_is() -> Map:
 
 
 def erases_memory() -> list[Node]:
-    """The statements of a role that erases what the agent keeps of a deleted conversation: it finds events and deletes
-    them, and neither gets one nor makes one."""
-    own = [f"bedrock-agentcore:{action}" for action in ("ListEvents", "DeleteEvent")]
+    """The statements of a role that erases what the agent keeps of a deleted conversation: it finds sessions and events
+    and deletes those. The function asks for no content, though AWS has no right to list without it."""
+    own = [f"bedrock-agentcore:{action}" for action in ("ListSessions", "ListEvents", "DeleteEvent")]
     return [
         allow("ErasesMemory", own, [att("AgentMemory", "MemoryArn")]),
         either("HasOwnKey", by_way_of("OwnKeyOfMemory", "bedrock-agentcore"), NOTHING),

@@ -38,6 +38,7 @@ _EVENT_BYTES = 9_000_000
 _AND = ","
 # So many pages are erased at one time, and so many events at once.
 _PAGES = 200
+_PAGES_OF_SESSIONS = 2000
 _ERASED_AT_ONCE = 4
 _NOT_FOUND = "ResourceNotFoundException"
 _NEVER = frozenset(("ValidationException", "InvalidInputException"))
@@ -146,6 +147,22 @@ class Texts:
                 await all_of(self._delete(place, event_id) for event_id in left[first : first + _ERASED_AT_ONCE])
             erased.update(left)
         raise StoreUnavailable("The memory still tells of what was erased.")
+
+    async def sessions(self, owner: str) -> list[str]:
+        """The names of all of this owner's sessions that have events."""
+        found: list[str] = []
+        asked: dict[str, Any] = {"memoryId": self._memory, "actorId": owner, "maxResults": MOST_LISTED}
+        asked["filter"] = {"eventFilter": "HAS_EVENTS"}
+        for _ in range(_PAGES_OF_SESSIONS):
+            try:
+                answer = await self._call("list_sessions", **asked)
+            except _NotThere:  # an actor who was never heard of, or no more
+                return found
+            found += [str(_field(session, "sessionId")) for session in _field(answer, "sessionSummaries")]
+            if not answer.get("nextToken"):
+                return found
+            asked["nextToken"] = answer["nextToken"]
+        raise StoreUnavailable("There are too many sessions to look through.")
 
     async def _delete(self, place: Place, event_id: str) -> None:
         with contextlib.suppress(_NotThere):
