@@ -4,6 +4,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -168,20 +169,21 @@ def test_a_storm_of_cold_starts(tmp_path: Path, figures: Figures) -> None:
         f"DOORWARD_FRONT_DOOR_{name}": "1000000"
         for name in ("USER_REQUESTS", "ADDRESS_REQUESTS", "CONCURRENT_TURNS", "WAITING_REQUESTS")
     } | {"DOORWARD_AGENT_SESSIONS": "16", "DOORWARD_AGENT_SESSION_QUEUE": "100", "DOORWARD_CHAT_NAMES": "first-message"}
-    with running_house(tmp_path, "--agent", agent, environment=limits) as stormy:
+    with running_house(tmp_path, "--agent", agent, environment=limits) as stormy, ExitStack() as clients:
         mine, others = stormy.bearer(0), stormy.bearer(1)
+        # To make a client takes longer than to ask: made one by one, they would be no storm.
+        crowd = [clients.enter_context(stormy.client()) for _ in range(100)]
+        other = clients.enter_context(stormy.client())
 
         def one(number: int) -> float:
-            with stormy.client() as client:
-                assert chat(client, f"storm {number}", mine)["response"]
+            assert chat(crowd[number], f"storm {number}", mine)["response"]
             return time.monotonic()
 
         with ThreadPoolExecutor(100) as pool:
             begun = time.monotonic()
             storm = [pool.submit(one, number) for number in range(100)]
-            with stormy.client() as client:
-                assert chat(client, "me too", others)["response"]
-                mid = time.monotonic()
+            assert chat(other, "me too", others)["response"]
+            mid = time.monotonic()
             over = max(answer.result(timeout=60) for answer in storm)
         assert stormy.metric("doorward_sessions_alive") <= 16
         assert mid < over

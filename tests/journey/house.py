@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ import httpx2
 import msgspec
 
 START_TIMEOUT = 60.0
+# Read once: to read the machine's certificates for each client takes longer than most requests.
+TLS = ssl.create_default_context()
 
 
 @dataclass
@@ -38,7 +41,7 @@ class House:
         return self.ready["front_door"]
 
     def client(self, **options: Any) -> httpx2.Client:
-        return httpx2.Client(base_url=self.front_door, timeout=30, trust_env=False, **options)
+        return httpx2.Client(base_url=self.front_door, timeout=30, trust_env=False, verify=TLS, **options)
 
     def tokens(self, user: int = 0) -> dict[str, Any]:
         """Sign in as one of the two users by authorization code and PKCE; the token endpoint's answer."""
@@ -59,7 +62,10 @@ class House:
     def metrics(self, of: str) -> str:
         """All that ``/metrics`` of a process says."""
         return httpx2.get(
-            self.environment["metrics" if of == "runtime" else "gateway_metrics"], trust_env=False, timeout=30
+            self.environment["metrics" if of == "runtime" else "gateway_metrics"],
+            trust_env=False,
+            timeout=30,
+            verify=TLS,
         ).text
 
     def pid(self, name: str) -> int:
@@ -112,7 +118,7 @@ def sign_in(ready: dict[str, Any], username: str, password: str) -> dict[str, An
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    with httpx2.Client(trust_env=False, timeout=30) as browser:
+    with httpx2.Client(trust_env=False, timeout=30, verify=TLS) as browser:
         page = browser.get(ready["authorize_endpoint"], params=asked)
         assert page.status_code == 200, page.text
         form = Form()

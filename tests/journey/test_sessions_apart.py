@@ -223,7 +223,8 @@ async def test_a_warm_process_that_dies_is_replaced(house: Hosted) -> None:
     warm = processes()[first["pid"]].parent
     with capture_logs() as logs:
         os.kill(warm, signal.SIGKILL)
-        await eventually(lambda: not runs(first["pid"]))
+        await eventually(lambda: "worker_ended" in [entry["event"] for entry in logs])
+        assert not runs(first["pid"])
         again = await house.answer("look")
     assert processes()[again["pid"]].parent != warm
     assert "worker_restarted" in [entry["event"] for entry in logs]
