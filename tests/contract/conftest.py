@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.between import between
 from tests.contract.building import MovableClock
 from tests.contract.dynamo import Watched, fresh_table, moto
-from tests.contract.dynamo_faults import between
-from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
+from tests.contract.memory import with_memory
+from tests.unit.agent_door.memory_house import MemoryHouse, memory_house
 
 from doorward.ports.functions import OpenedStores
-from doorward.stores.agentcore.open import over
 from doorward.stores.dynamodb.open import open_table
 from doorward.stores.sqlite.open import GatewayStores, RuntimeStores, open_gateway, open_runtime
 
@@ -59,12 +59,19 @@ def memory_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryHo
         yield house
 
 
-def with_memory(house: MemoryHouse, folder: Path, clock: MovableClock, memory: str = MEMORY) -> OpenedStores:
-    """SQLite with the texts of messages in AgentCore Memory."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in house.environment().items():
-            environment.setenv(name, value)
-        return over(open_gateway(folder / "gateway.db", clock=clock), memory, region="us-east-1")
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[MemoryHouse]:
+    """AgentCore Memory of each test's own."""
+    with memory_house(tmp_path / "memory_of_its_own") as running:
+        yield running
+
+
+@pytest.fixture
+def stores(house: MemoryHouse, tmp_path: Path, clock: MovableClock) -> Iterator[OpenedStores]:
+    """The engine over it."""
+    opened = with_memory(house, tmp_path, clock)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
-from tests.contract.dynamo_faults import Between
+from tests.contract.between import Between
 from werkzeug.serving import make_server
 
 from doorward.deploy.aws.table import definition

@@ -2,14 +2,12 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.contract.building import ANNA, BORIS, MovableClock, new_turn, result_of, whole_turn
-from tests.contract.conftest import with_memory
-from tests.unit.agent_door.memory_house import GONE, MEMORY, MemoryHouse, memory_house
+from tests.contract.memory import kept, said, with_memory
+from tests.unit.agent_door.memory_house import GONE, MemoryHouse, memory_house
 
 from doorward.errors import Conflict, StoreUnavailable
 from doorward.model.chat import MessageStatus
@@ -21,36 +19,9 @@ pytestmark = pytest.mark.anyio
 SECRET = "marzipan-and-nougat"
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[MemoryHouse]:
-    """A memory of each test's own."""
-    with memory_house(tmp_path / "memory_of_its_own") as running:
-        yield running
-
-
-@pytest.fixture
-def stores(house: MemoryHouse, tmp_path: Path, clock: MovableClock) -> Iterator[OpenedStores]:
-    opened = with_memory(house, tmp_path, clock)
-    yield opened
-    opened.close()
-
-
-def kept(house: MemoryHouse, owner: str = ANNA, session: str = "first") -> list[dict[str, Any]]:
-    """The events, the oldest first."""
-    client = house.client()
-    events = client.list_events(memoryId=MEMORY, actorId=owner, sessionId=session, maxResults=100)["events"]
-    client.close()
-    return [*reversed(events)]
-
-
 def holds(folder: Path, text: bytes) -> bool:
     """Whether a file of the store beneath has it."""
     return any(text in file.read_bytes() for file in folder.glob("gateway.db*"))
-
-
-def said(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    items = [event["payload"][0]["conversational"] for event in events]
-    return [(item["role"], item["content"]["text"]) for item in items]
 
 
 async def test_messages_are_events_of_their_user_and_conversation_and_the_store_has_no_text(

@@ -1,7 +1,6 @@
 """AgentCore Memory when it takes no more, answers late, or two processes end one turn."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from tests.contract.building import ANNA, MovableClock, new_turn, result_of, whole_turn
-from tests.contract.conftest import with_memory
-from tests.contract.test_agentcore import kept, said
+from tests.contract.memory import kept, said, with_memory
 from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
 
 from doorward.errors import Conflict, NotFound, StoreUnavailable
@@ -25,19 +23,6 @@ from doorward.stores.agentcore.turns import AgentCoreTurns
 pytestmark = pytest.mark.anyio
 
 USER = User(issuer="https://issuer", subject="anna", username="anna")
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[MemoryHouse]:
-    with memory_house(tmp_path / "memory_of_its_own") as running:
-        yield running
-
-
-@pytest.fixture
-def stores(house: MemoryHouse, tmp_path: Path, clock: MovableClock) -> Iterator[OpenedStores]:
-    opened = with_memory(house, tmp_path, clock)
-    yield opened
-    opened.close()
 
 
 class Beneath:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from moto.dynamodb.models import dynamodb_backends
+from tests.contract.between import refusal, times
 from tests.contract.building import ANNA, BORIS, MovableClock, events, new_turn, result_of, whole_turn
 from tests.contract.dynamo import Watched, client
-from tests.contract.dynamo_faults import refusal, times
 
 from doorward.errors import ConfigurationError, StoreUnavailable
 from doorward.http.limiter import RateLimiter

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.contract.between import refusal, times
 from tests.contract.building import ANNA, MovableClock, events, new_turn, result_of, whole_turn
 from tests.contract.dynamo import Watched
-from tests.contract.dynamo_faults import refusal, times
 
 from doorward.errors import Conflict, DoorwardError, StoreUnavailable
 from doorward.model.chat import Idempotency, TurnStatus

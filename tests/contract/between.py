@@ -1,4 +1,5 @@
-"""A place between the store and DynamoDB: it counts what goes by, and answers in DynamoDB's place when told to."""
+"""A place between a store and the AWS service that it is built on: it counts what goes by, and answers in the service's
+place when told to."""
 
 import http.client
 import json
@@ -6,11 +7,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-# Told the operation and its body; what it gives is the answer: status and body. None: DynamoDB answers itself.
+# Told the operation and its body; what it gives is the answer: status and body. None: the service answers itself.
 Answer = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]] | None]
 
 
@@ -32,8 +34,22 @@ class Between:
         self.items = 0
 
 
+def dynamo_operation(_method: str, _path: str, headers: Message) -> str:
+    """DynamoDB's calls name their operation."""
+    return str(headers["x-amz-target"]).partition(".")[2]
+
+
+def memory_operation(method: str, path: str, _headers: Message) -> str:
+    """AgentCore Memory's, as far as texts need them, by their paths."""
+    if method == "POST":
+        return "CreateEvent" if path.endswith("/events") else "ListEvents"
+    return {"GET": "GetEvent", "DELETE": "DeleteEvent"}[method]
+
+
 @contextmanager
-def between(upstream: str) -> Iterator[tuple[str, Between]]:
+def between(
+    upstream: str, operation_of: Callable[[str, str, Message], str] = dynamo_operation
+) -> Iterator[tuple[str, Between]]:
     """The address of one in front of `upstream`."""
     place = Between()
     target = urlsplit(upstream)
@@ -42,16 +58,18 @@ def between(upstream: str) -> Iterator[tuple[str, Between]]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            operation = self.headers["x-amz-target"].partition(".")[2]
-            body = self.rfile.read(int(self.headers["content-length"]))
+            operation = operation_of(self.command, self.path, self.headers)
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
             place.calls[operation] += 1
-            own = place.answer(operation, json.loads(body))
+            own = place.answer(operation, json.loads(body or b"{}"))
+            kind: str | None = None
             if own is None:
                 upstream = http.client.HTTPConnection(str(target.hostname), target.port, timeout=30)
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                upstream.request("POST", self.path, body, headers)
+                upstream.request(
+                    self.command, self.path, body, dict(self.headers.items())
+                )  # the host too: it is signed
                 answer = upstream.getresponse()
-                status, data = answer.status, answer.read()
+                status, data, kind = answer.status, answer.read(), answer.headers["x-amzn-errortype"]
                 upstream.close()
                 place.items += len(json.loads(data).get("Items", ()))
                 if place.lost == operation:
@@ -63,8 +81,12 @@ def between(upstream: str) -> Iterator[tuple[str, Between]]:
             self.send_response(status)
             self.send_header("content-type", "application/x-amz-json-1.0")
             self.send_header("content-length", str(len(data)))
+            if kind is not None:
+                self.send_header("x-amzn-errortype", kind)
             self.end_headers()
             self.wfile.write(data)
+
+        do_GET = do_DELETE = do_POST  # noqa: N815  # the names that http.server looks for
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
