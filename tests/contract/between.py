@@ -64,13 +64,12 @@ def between(
             own = place.answer(operation, json.loads(body or b"{}"))
             kind: str | None = None
             if own is None:
-                upstream = http.client.HTTPConnection(str(target.hostname), target.port, timeout=30)
-                upstream.request(
-                    self.command, self.path, body, dict(self.headers.items())
-                )  # the host too: it is signed
-                answer = upstream.getresponse()
+                service = http.client.HTTPConnection(str(target.hostname), target.port, timeout=30)
+                # With its own host: the call is signed with it.
+                service.request(self.command, self.path, body, dict(self.headers.items()))
+                answer = service.getresponse()
                 status, data, kind = answer.status, answer.read(), answer.headers["x-amzn-errortype"]
-                upstream.close()
+                service.close()
                 place.items += len(json.loads(data).get("Items", ()))
                 if place.lost == operation:
                     place.lost = ""

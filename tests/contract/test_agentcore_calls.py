@@ -12,8 +12,15 @@ from tests.unit.agent_door.memory_house import MemoryHouse
 
 from doorward.errors import Conflict
 from doorward.model.chat import Idempotency
+from doorward.ports.functions import OpenedStores
 
 pytestmark = pytest.mark.anyio
+
+
+async def sixty_turns(stores: OpenedStores) -> None:
+    """q0 and a0 to q59 and a59."""
+    for number in range(60):
+        await whole_turn(stores.turns, message=f"q{number}", answer=f"a{number}", at=1000.0 + number)
 
 
 async def test_a_short_page_is_asked_for_text_by_text_and_a_long_one_by_lists(
@@ -21,8 +28,7 @@ async def test_a_short_page_is_asked_for_text_by_text_and_a_long_one_by_lists(
 ) -> None:
     """However much an agent keeps beside them, a short page costs its own texts only."""
     with watched_memory(house, tmp_path, clock) as (stores, place):
-        for number in range(60):
-            await whole_turn(stores.turns, message=f"q{number}", answer=f"a{number}", at=1000.0 + number)
+        await sixty_turns(stores)
         read = stores.conversations.messages
         calls = {}
         for limit in (10, 40, 120):
@@ -38,8 +44,7 @@ async def test_a_page_that_lies_behind_the_newest_is_read_whole(
     house: MemoryHouse, tmp_path: Path, clock: MovableClock
 ) -> None:
     with watched_memory(house, tmp_path, clock) as (stores, place):
-        for number in range(60):
-            await whole_turn(stores.turns, message=f"q{number}", answer=f"a{number}", at=1000.0 + number)
+        await sixty_turns(stores)
         place.forget()
         page = await stores.conversations.messages(ANNA, "first", limit=30, cursor=None)
 

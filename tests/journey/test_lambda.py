@@ -64,7 +64,7 @@ class LambdaHouse:
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
     folder = tmp_path_factory.mktemp("lambda")
     with moto_server() as url:
-        pool = _pool(url)
+        pool = new_pool(url)
         keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False, timeout=30).json()
         cloud = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys)
         cloud.start()
@@ -73,7 +73,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
                 data = folder / "data"
                 shutil.copytree(house.data / "keys", data / "keys")
                 counts = {"chat": 3, "turns": 2, "conversations": 1}
-                table = {"AWS_ENDPOINT_URL_DYNAMODB": url, "DOORWARD_FUNCTIONS_TABLE": _table(url)}
+                table = {"AWS_ENDPOINT_URL_DYNAMODB": url, "DOORWARD_FUNCTIONS_TABLE": table_of(url)}
                 with processes(cloud, counts, _environment(house, pool, data) | table, folder):
                     yield LambdaHouse(
                         cloud, house, pool["tokens"], pool["id_token"], pool["foreign"], folder, url, pool
@@ -82,7 +82,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaHouse]:
             cloud.stop()
 
 
-def _table(url: str, name: str = "house") -> str:
+def table_of(url: str, name: str = "house") -> str:
     """moto's servers in one process share all: each house has a name of its own."""
     dynamo = boto3.client("dynamodb", region_name="us-east-1", endpoint_url=url, **KEYS)
     new_table(name, dynamo)
@@ -90,7 +90,7 @@ def _table(url: str, name: str = "house") -> str:
     return name
 
 
-def _pool(url: str) -> dict[str, Any]:
+def new_pool(url: str) -> dict[str, Any]:
     cognito = boto3.client("cognito-idp", region_name="us-east-1", endpoint_url=url, **KEYS)
     pool = cognito.create_user_pool(PoolName="people")["UserPool"]["Id"]
     found: dict[str, Any] = {"id": pool, "tokens": {}}

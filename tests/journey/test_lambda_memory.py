@@ -13,7 +13,7 @@ from tests.contract.dynamo import moto_server
 from tests.journey.agentcore import AgentCore
 from tests.journey.lambda_house import Cloud, processes
 from tests.journey.test_agent_container import running
-from tests.journey.test_lambda import AWS, _pool, _table, answered
+from tests.journey.test_lambda import AWS, answered, new_pool, table_of
 from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
 
 # Its one node is a graph with a state of its own beside that of the whole.
@@ -72,7 +72,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
         memory_house(folder / "memory") as memory,
         running(folder, "--agent", str(file), environment=of_aws(memory)) as container,
     ):
-        pool = _pool(url)
+        pool = new_pool(url)
         keys = httpx2.get(f"{url}/{pool['id']}/.well-known/jwks.json", trust_env=False, timeout=30).json()
         cloud, agent = Cloud(issuer=f"{AWS}/{pool['id']}", keys=keys), AgentCore(str(container.base_url))
         cloud.start()
@@ -82,7 +82,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
                 "AWS_ENDPOINT_URL_DYNAMODB": url,
                 "DOORWARD_AGENT_URL": cloud.serve("agentcore", agent.app()),
                 "DOORWARD_DATA": str(folder / "data"),
-                "DOORWARD_FUNCTIONS_TABLE": _table(url, "house-with-memory"),
+                "DOORWARD_FUNCTIONS_TABLE": table_of(url, "house-with-memory"),
                 "DOORWARD_PATTERN": "conversations",
                 "DOORWARD_SIGN_IN_CLIENT_ID": pool["page"],
                 "DOORWARD_SIGN_IN_ISSUER": f"{AWS}/{pool['id']}",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ NEVER = (
 )
 
 
+@cache
 def imported(name: str) -> set[str]:
     code = f"import sys, doorward.compose.lambda_{name}; print(*sys.modules)"
     return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())

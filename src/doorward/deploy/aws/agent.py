@@ -3,7 +3,7 @@
 import json
 
 from doorward.deploy.aws.identity import SCOPE
-from doorward.deploy.aws.keys import by_way_of
+from doorward.deploy.aws.memories import memory, uses
 from doorward.deploy.aws.plan import Plan
 from doorward.deploy.aws.template import (
     NOTHING,
@@ -39,6 +39,7 @@ _USE = [
     "bedrock-agentcore:StopRuntimeSession",
 ]
 _OWN_IMAGE = r"^(|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/doorward-[a-z0-9._/-]+[:@][A-Za-z0-9_.:-]+)$"
+_MEMORY = "AgentMemory"
 _MODEL = r"arn:[a-z-]+:bedrock:[a-z0-9-]*:[0-9]*:[a-z-]+/[A-Za-z0-9.:_-]+"
 ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
 
@@ -49,7 +50,8 @@ def agent(plan: Plan, callers: tuple[str, ...]) -> Fragment:
     if callers:
         resources |= _only_for(callers)
     if plan.remembers:
-        resources["AgentMemory"] = _memory(plan)
+        about = "Checkpoints of the agent, per user and conversation"
+        resources[_MEMORY] = memory(plan.agent, "memory", about, days=90)
     return Fragment(
         parameters=_parameters(plan),
         conditions={
@@ -178,34 +180,15 @@ def _policy(target: str, arns: list[str]) -> Map:
     )
 
 
-def _memory(plan: Plan) -> Map:
-    return resource(
-        "AWS::BedrockAgentCore::Memory",
-        {
-            "Name": name_in_account(plan.agent, "memory"),
-            "Description": "Checkpoints of the agent, per user and conversation",
-            "EventExpiryDuration": 90,
-            "EncryptionKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
-        },
-        # The table that is kept lists conversations; without their checkpoints the agent would know nothing of them.
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
-    )
-
-
 def where_memory_is() -> Map:
     """The variable of the agent, and of the function that erases there."""
-    return {"DOORWARD_AGENT_MEMORY": att("AgentMemory", "MemoryId")}
+    return {"DOORWARD_AGENT_MEMORY": att(_MEMORY, "MemoryId")}
 
 
 def erases_memory() -> list[Node]:
     """The statements of a role that erases what the agent keeps of a deleted conversation: it finds sessions and events
     and deletes those. The function asks for no content, though AWS has no right to list without it."""
-    own = [f"bedrock-agentcore:{action}" for action in ("ListSessions", "ListEvents", "DeleteEvent")]
-    return [
-        allow("ErasesMemory", own, [att("AgentMemory", "MemoryArn")]),
-        either("HasOwnKey", by_way_of("OwnKeyOfMemory", "bedrock-agentcore"), NOTHING),
-    ]
+    return uses(_MEMORY, ("ListSessions", "ListEvents", "DeleteEvent"), sid="ErasesMemory", key_sid="OwnKeyOfMemory")
 
 
 _LOG_GROUPS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group"
@@ -234,10 +217,8 @@ def _role(plan: Plan) -> Map:
         deny("CallsNoAgent", [*_USE, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"], ["*"]),
     ]
     if plan.remembers:
-        actions = ["CreateEvent", "GetEvent", "ListEvents", "DeleteEvent"]
-        own = [f"bedrock-agentcore:{action}" for action in actions]
-        statements.append(allow("OneMemory", own, [att("AgentMemory", "MemoryArn")]))
-        statements.append(either("HasOwnKey", by_way_of("OwnKeyOfMemory", "bedrock-agentcore"), NOTHING))
+        actions = ("CreateEvent", "GetEvent", "ListEvents", "DeleteEvent")
+        statements += uses(_MEMORY, actions, sid="OneMemory", key_sid="OwnKeyOfMemory")
     return role(
         "bedrock-agentcore.amazonaws.com",
         statements,

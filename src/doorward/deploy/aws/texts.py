@@ -3,9 +3,9 @@
 INVARIANT: of AgentCore a function may use this memory, as far as it needs it, and what runs agents it may not.
 """
 
-from doorward.deploy.aws.keys import by_way_of
+from doorward.deploy.aws.memories import memory, uses
 from doorward.deploy.aws.plan import Plan
-from doorward.deploy.aws.template import NOTHING, Fragment, Map, allow, att, either, name_in_account, ref, resource
+from doorward.deploy.aws.template import Fragment, Map, att
 from doorward.deploy.document import Node
 
 # The longest that AgentCore keeps an event, in days.
@@ -16,32 +16,16 @@ _MEMORY = "MessageMemory"
 
 
 def texts(plan: Plan) -> Fragment:
-    """The memory; nothing where texts are in the table. Like the table it stays when the stack is deleted."""
+    """The memory; nothing where texts are in the table."""
     if not plan.texts:
         return Fragment()
-    made = resource(
-        "AWS::BedrockAgentCore::Memory",
-        {
-            "Name": name_in_account(plan.agent, "messages"),
-            "Description": "The text of messages, per user and conversation",
-            "EventExpiryDuration": KEPT_DAYS,
-            "EncryptionKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
-        },
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
-    )
+    made = memory(plan.agent, "messages", "The text of messages, per user and conversation", KEPT_DAYS)
     return Fragment(resources={_MEMORY: made}, outputs={"MessageMemoryId": {"Value": att(_MEMORY, "MemoryId")}})
 
 
 def uses_texts(plan: Plan, *actions: str) -> list[Node]:
     """The statements of a role that may do this with the events of that memory."""
-    if not plan.texts:
-        return []
-    own = [f"bedrock-agentcore:{action}" for action in actions]
-    return [
-        allow("Texts", own, [att(_MEMORY, "MemoryArn")]),
-        either("HasOwnKey", by_way_of("OwnKeyOfTexts", "bedrock-agentcore"), NOTHING),
-    ]
+    return uses(_MEMORY, actions, sid="Texts", key_sid="OwnKeyOfTexts") if plan.texts else []
 
 
 def no_agent(plan: Plan, sid: str) -> Map:

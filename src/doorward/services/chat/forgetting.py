@@ -53,11 +53,11 @@ class Forgetting:
     async def _one_round(self) -> float:
         """Forget what is pending; the seconds until the next look."""
         try:
-            pending = await forget_pending(self._store, self._invoker, self._agent, self._clock)
+            forgotten = await forget_pending(self._store, self._invoker, self._agent, self._clock)
         except DoorwardError as error:
             log.warning("agent_did_not_forget", code=error.code)
             return AFTER_A_FAILURE
-        return 0.0 if pending == BATCH else LOOK_EVERY
+        return 0.0 if forgotten == BATCH else LOOK_EVERY
 
 
 async def forget_pending(
