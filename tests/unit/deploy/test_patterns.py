@@ -165,6 +165,17 @@ def test_every_method_wants_an_access_token_but_the_preflights(pattern: str) -> 
             assert method["Integration"]["ResponseTransferMode"] == "STREAM", name
 
 
+def test_no_content_type_gets_a_body_past_the_validator() -> None:
+    """API Gateway does not validate a content type for which there is no model, unless there is one for `$default`."""
+    found = made("front-door")
+    (method,) = [each for each in of_kind(found, "AWS::ApiGateway::Method").values() if each["HttpMethod"] == "POST"]
+    assert method["RequestModels"] == {kind: {"Ref": "PromptModel"} for kind in ("application/json", "$default")}
+    validator = found["Resources"][method["RequestValidatorId"]["Ref"]]["Properties"]
+    assert validator["ValidateRequestBody"] is True
+    schema = found["Resources"]["PromptModel"]["Properties"]["Schema"]
+    assert (schema["required"], schema["additionalProperties"]) == (["prompt"], False)
+
+
 @pytest.mark.parametrize("pattern", ["front-door", "two-doors", "conversations"])
 def test_a_page_may_send_each_header_that_a_method_asks_for(pattern: str) -> None:
     methods = of_kind(made(pattern), "AWS::ApiGateway::Method").values()

@@ -137,7 +137,9 @@ class _Methods:
             session = f"method.request.header.{_SESSION}"
             properties |= {
                 "RequestParameters": {session: True},
-                "RequestModels": {"application/json": ref("PromptModel")},
+                # INVARIANT: no body goes unvalidated. API Gateway validates a content type that is named here, and
+                # every other by `$default`; without it those pass as they are ("Request validation for REST APIs").
+                "RequestModels": {"application/json": ref("PromptModel"), "$default": ref("PromptModel")},
                 "RequestValidatorId": ref("PromptValidator"),
                 "Integration": _to_agent(session),
             }

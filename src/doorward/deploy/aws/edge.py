@@ -7,8 +7,9 @@ from doorward.deploy.document import Node
 # AWS WAF reads 16 KB of a body for API Gateway, or up to 64 KB when asked to. What it cannot read must not pass.
 INSPECTED_BYTES = 65536
 _WINDOWS = (60, 120, 300, 600)
-# A prompt is text: people ask about code, attacks and addresses. Nobody runs it, the body's form is a closed schema, so
-# for the body these rules only count; they hold on everything else of the request.
+# A prompt is text: people ask about code, attacks and addresses. Nobody runs it, and whatever its Content-Type says,
+# the body's form is held to a closed schema (by the API's validator in `front-door`, by the function elsewhere). So for
+# the body these rules only count; they hold on everything else of the request.
 _COUNT_IN_COMMON = (
     "SizeRestrictions_BODY",
     "CrossSiteScripting_BODY",
