@@ -181,6 +181,11 @@ class Cloud:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(90)
 
+    def ask(self, name: str, event: dict[str, Any]) -> tuple[int, bytes]:
+        """Invoke a function with an event as API Gateway makes them, past API Gateway: status and body."""
+        prelude, _, body = self.invoke(name, event).event.partition(bytes(8))
+        return msgspec.json.decode(prelude)["statusCode"], body
+
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS" and self._origin:  # the template's answer from a table
             return web.Response(status=204, headers={**self._cors(), "Access-Control-Allow-Methods": "GET,POST,DELETE"})
@@ -250,17 +255,35 @@ def _said(status: int, code: str, text: str, headers: dict[str, str] | None = No
 
 
 async def _event(request: web.Request, claims: dict[str, str]) -> dict[str, Any]:
-    """The event of a REST API's proxy integration (payload format 1.0)."""
     body = await request.read()
-    headers = {name: request.headers.getall(name) for name in dict.fromkeys(request.headers)}
-    query = {name: request.query.getall(name) for name in dict.fromkeys(request.query)}
+    return api_event(
+        request.method,
+        request.path,
+        claims=claims,
+        headers={name: request.headers.getall(name) for name in dict.fromkeys(request.headers)},
+        query={name: request.query.getall(name) for name in dict.fromkeys(request.query)},
+        body=body,
+    )
+
+
+def api_event(
+    method: str,
+    path: str,
+    *,
+    claims: dict[str, str],
+    headers: dict[str, list[str]] | None = None,
+    query: dict[str, list[str]] | None = None,
+    body: bytes = b"",
+) -> dict[str, Any]:
+    """The event of a REST API's proxy integration (payload format 1.0)."""
+    headers = headers or {"Host": ["127.0.0.1"]}
     return {
-        "resource": request.path,
-        "path": request.path,
-        "httpMethod": request.method,
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
-        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "queryStringParameters": {name: values[-1] for name, values in (query or {}).items()} or None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": None,
         "stageVariables": None,
@@ -268,9 +291,9 @@ async def _event(request: web.Request, claims: dict[str, str]) -> dict[str, Any]
             "accountId": "000000000000",
             "apiId": "a1b2c3d4e5",
             "authorizer": {"claims": claims},
-            "httpMethod": request.method,
-            "identity": {"sourceIp": "198.51.100.7", "userAgent": request.headers.get("User-Agent", "")},
-            "path": f"/v1{request.path}",
+            "httpMethod": method,
+            "identity": {"sourceIp": "198.51.100.7", "userAgent": headers.get("User-Agent", [""])[-1]},
+            "path": f"/v1{path}",
             "protocol": "HTTP/1.1",
             "requestId": str(uuid.uuid4()),
             "stage": "v1",

@@ -1,6 +1,7 @@
 """A `conversations` house whose services run as Lambda functions: real processes behind a Runtime API, real events of
 API Gateway, users from moto's Cognito, and our agent door as AgentCore."""
 
+import base64
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ import pytest
 
 from tests.contract.dynamo import moto_server, new_table
 from tests.journey.house import House, running_house
-from tests.journey.lambda_house import Cloud, processes
+from tests.journey.lambda_house import Cloud, api_event, processes
 from tests.journey.talking import eventually
 
 AWS = "https://cognito-idp.us-east-1.amazonaws.com"
@@ -139,6 +140,7 @@ def _environment(house: House, pool: dict[str, Any], data: Path) -> dict[str, st
         "DOORWARD_SIGN_IN_CLIENT_ID": pool["page"],
         "DOORWARD_SIGN_IN_TOKEN_STYLE": "cognito",
         "DOORWARD_AGENT_URL": house.ready["agent_door"],
+        "DOORWARD_FUNCTIONS_API": "000000000000:a1b2c3d4e5/v1",
         "DOORWARD_FUNCTIONS_ANSWER_WITHIN": "2.5",
         "DOORWARD_FRONT_DOOR_OPEN_STREAMS": "2",  # fewer than there are processes, so that the limit is what refuses
         "DOORWARD_TELEMETRY_LOG_FORMAT": "json",
@@ -360,6 +362,23 @@ def test_what_is_deleted_is_forgotten_by_the_agent_at_the_next_sweep(there: Lamb
         swept = there.cloud.invoke("turns", {"sweep": True})
         assert json.loads(swept.event) == {"closed": 0, "forgotten": 1}, swept.error
         assert client.post("/api/chat", json=again).status_code in (200, 202)
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{"apiId": "z9y8x7w6v5"}, {"stage": "test-invoke-stage"}, {"accountId": "9" * 12}, {"apiId": None}]
+)
+def test_an_event_that_is_not_of_our_own_api_is_refused_whatever_it_claims(
+    there: LambdaHouse, elsewhere: dict[str, str | None]
+) -> None:
+    """AP-BYP-07. The claims are ada's own, as the authorizer writes them. What names our API is believed: who may make
+    such an event is bounded by IAM alone, as the guide says."""
+    claims = json.loads(base64.urlsafe_b64decode(there.tokens["ada"].split(".")[1] + "=="))
+    event = api_event("GET", "/api/conversations", claims={name: str(value) for name, value in claims.items()})
+    status, _ = there.cloud.ask("conversations", event)
+    assert status == 200
+    context = {name: value for name, value in {**event["requestContext"], **elsewhere}.items() if value is not None}
+    status, said = there.cloud.ask("conversations", {**event, "requestContext": context})
+    assert (status, json.loads(said)["code"]) == (403, "api_not_allowed")
 
 
 def test_what_is_no_event_of_api_gateway_is_reported_without_a_word_of_what_it_was(there: LambdaHouse) -> None:

@@ -117,8 +117,12 @@ def local_stores(settings: Settings) -> OpenedStores:
 
 
 def api_function(house: FunctionHouse, routes: Sequence[Route]) -> Function:
-    """The front door's checks, as far as API Gateway does not make them, before these routes."""
+    """The front door's checks, as far as API Gateway does not make them, before these routes. In production it is said
+    whose events are taken, or `ConfigurationError` (``api_not_named``)."""
     settings = house.settings
+    api = settings.functions.api
+    if settings.environment == "production" and not api:
+        raise ConfigurationError("Name the API whose events are taken: functions.api.", code="api_not_named")
     parts = Parts(
         settings=settings.front_door,
         public_url=settings.gateway.public_url,
@@ -126,7 +130,8 @@ def api_function(house: FunctionHouse, routes: Sequence[Route]) -> Function:
         ledger=LineLedger(_write_line),
         limits=house.limits,
     )
-    return ApiFunction(FrontDoor(routes, parts, behind_api_gateway(settings.sign_in, clients_allowed(settings))))
+    checks = behind_api_gateway(settings.sign_in, clients_allowed(settings), api)
+    return ApiFunction(FrontDoor(routes, parts, checks))
 
 
 class _NoTokens:

@@ -1,7 +1,8 @@
 """Who knocks at a function behind API Gateway: whom its authorizer verified. Takes the place of `authenticate` there.
 
 The token itself is not looked at: the authorizer has, and fetching the issuer's keys again would cost each cold start.
-What the authorizer does not ask is asked here: which client the token is for, and that it is an access token.
+What the authorizer does not ask is asked here: which client the token is for, and that it is an access token. So the
+claims are as good as whoever made the event: API Gateway, or somebody in the account who may invoke the function.
 """
 
 from typing import Any

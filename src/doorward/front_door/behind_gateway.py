@@ -11,6 +11,7 @@ from doorward.front_door.cors import Cors
 from doorward.front_door.host import Host
 from doorward.front_door.known_bad_inputs import KnownBadInputs
 from doorward.front_door.known_route import KnownRoute
+from doorward.front_door.own_api import OwnApi
 from doorward.front_door.path import Path
 from doorward.front_door.query import Query
 from doorward.front_door.request_id import RequestId
@@ -19,8 +20,12 @@ from doorward.front_door.user_limits import UserLimits
 from doorward.model.settings import SignInSettings
 
 
-def behind_api_gateway(settings: SignInSettings, clients: frozenset[str]) -> Sequence[MakeCheck]:
-    """The list, in order. `clients` are the client ids whose tokens are taken."""
+def behind_api_gateway(settings: SignInSettings, clients: frozenset[str], api: str) -> Sequence[MakeCheck]:
+    """The list, in order. `clients` are the client ids whose tokens are taken, `api` whose events are (`OwnApi`)."""
+
+    def own_api(tools: Tools) -> OwnApi:
+        del tools
+        return OwnApi(api)
 
     def authorizer_claims(tools: Tools) -> AuthorizerClaims:
         del tools
@@ -34,6 +39,7 @@ def behind_api_gateway(settings: SignInSettings, clients: frozenset[str]) -> Seq
         Cors,
         KnownBadInputs,
         KnownRoute,
+        own_api,
         authorizer_claims,
         Access,
         UserLimits,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from doorward.http.asgi import Receive, Scope
-from doorward.http.lambda_events import CLAIMS
+from doorward.http.lambda_events import API, CLAIMS
 from doorward.http.request import Request
 from doorward.http.routes import Match, Route
 from doorward.ports.limits import LimitState
@@ -13,10 +13,11 @@ class Visit(Request):
     """A `Request` that knows its route, the limits it used, and whether it is a CORS preflight.
 
     `route` stays None until the path check found one; `match` is what the table knows about the path. `cookie` is true
-    when a browser session, not a token, says who knocks. `claims` are those that a gateway before a function verified.
+    when a browser session, not a token, says who knocks. `claims` are those that a gateway before a function verified,
+    and `api` is which one (``ACCOUNT:API/STAGE``).
     """
 
-    __slots__ = ("claims", "cookie", "limits", "match", "origin", "preflight", "route", "user_key")
+    __slots__ = ("api", "claims", "cookie", "limits", "match", "origin", "preflight", "route", "user_key")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
@@ -25,6 +26,7 @@ class Visit(Request):
         self.origin: str | None = self.headers.get("origin")
         self.preflight = False
         self.cookie = False
+        self.api: str = scope.get(API, "")
         self.claims: dict[str, Any] | None = scope.get(CLAIMS)
         self.user_key = ""
         self.limits: list[tuple[str, LimitState]] = []

@@ -1,7 +1,9 @@
 """An ASGI app as a Lambda function behind API Gateway: events of a REST API's proxy integration in, streams out.
 
-The event's claims are put into the scope as `CLAIMS`: API Gateway's authorizer has verified the token. Nobody else can
-say them: the function's policy lets API Gateway alone in, and a header of that name is a header like any other.
+The event's claims are put into the scope as `CLAIMS`: API Gateway's authorizer has verified the token. No request can
+say them: a header of that name is a header like any other. But an event is believed as it is. Whoever in the account
+may ``lambda:InvokeFunction`` can make one with anybody's claims: the function's policy lets one API in, and cannot keep
+out what IAM allows ("Who may invoke the functions" in docs/how-to/deploy-to-aws.md). `API` is where it says it is from.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ from doorward.http.asgi import App, Message, Scope
 from doorward.http.lambda_runtime import Gone, Invocation, Prelude, Responder
 
 CLAIMS = "doorward.claims"
+API = "doorward.api"
 
 
 class _Authorizer(Struct):
@@ -29,6 +32,9 @@ class _Identity(Struct, rename="camel"):
 
 
 class _Context(Struct, rename="camel"):
+    account_id: str = ""
+    api_id: str = ""
+    stage: str = ""
     authorizer: _Authorizer | None = None
     identity: _Identity = field(default_factory=_Identity)
 
@@ -139,6 +145,7 @@ def read_event(raw: bytes) -> tuple[Scope, bytes]:
         "headers": headers,
         "client": (context.identity.source_ip, 0),
         CLAIMS: context.authorizer.claims if context.authorizer else None,
+        API: f"{context.account_id}:{context.api_id}/{context.stage}",
     }
     return scope, body
 

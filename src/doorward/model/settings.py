@@ -302,6 +302,10 @@ class FunctionsSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
         str,
         note("DynamoDB table that the functions share, in agent.region; empty: SQLite in `data`, on one machine only."),
     ] = ""
+    api: Annotated[
+        str,
+        note("API whose events are taken, as ACCOUNT:API/STAGE; empty: any, which production refuses."),
+    ] = ""
     url: Annotated[str, note("URL of the Lambda API; empty: AWS's own in agent.region.")] = ""
     answer_within: Annotated[
         float,

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from doorward.cli.main import root
-from doorward.compose.function_parts import FunctionHouse
+from doorward.compose.function_parts import FunctionHouse, api_function
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
 from doorward.front_door import door
@@ -65,11 +65,18 @@ def test_outside_of_lambda_a_function_says_so(name: str) -> None:
 
 
 def test_every_check_of_the_house_stands_there_too_but_those_that_api_gateway_makes() -> None:
-    listed = behind_api_gateway(SignInSettings(), frozenset())
+    listed = behind_api_gateway(SignInSettings(), frozenset(), "")
     theirs = {AddressLimit, Authenticate, Csrf}  # WAF's rate rule; the authorizer; there is no cookie
     kept = [check for check in door.CHECKS if check not in theirs]
     assert [check for check in listed if check in door.CHECKS] == kept
-    assert len(listed) == len(kept) + 1
+    assert len(listed) == len(kept) + 2  # whether the API is our own, and whom its authorizer verified
+
+
+def test_in_production_a_function_is_told_whose_events_it_takes() -> None:
+    settings = load(environ={}, options={"environment": "production"}).settings
+    with pytest.raises(ConfigurationError) as caught:
+        api_function(FunctionHouse(settings), [])
+    assert caught.value.code == "api_not_named"
 
 
 def test_a_file_is_no_store_of_functions(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def relay(table: str, agent: str, data: Path, **more: object) -> Function:
         "sign_in.client_id": "page",
         "agent.url": agent,
         "functions.table": table,
+        "functions.api": "123456789012:a1b2c3d4e5/v1",
         **{name.replace("__", "."): value for name, value in more.items()},
     }
     return make(FunctionHouse(load(environ={}, options=options).settings))
@@ -102,7 +103,12 @@ async def asked(function: Function) -> Answer:
             "Content-Type": ["application/json"],
             "Authorization": ["Bearer of-the-user"],
         },
-        "requestContext": {"authorizer": {"claims": claims}},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "a1b2c3d4e5",
+            "stage": "v1",
+            "authorizer": {"claims": claims},
+        },
         "body": '{"message": "hello"}',
     }
     answer = Answer()

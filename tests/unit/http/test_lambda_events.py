@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doorward.http.lambda_events import CLAIMS, NotFromApiGateway, read_event
+from doorward.http.lambda_events import API, CLAIMS, NotFromApiGateway, read_event
 
 
 def event(**changes: Any) -> bytes:
@@ -18,6 +18,9 @@ def event(**changes: Any) -> bytes:
         "requestContext": {
             "authorizer": {"claims": {"sub": "ada", "cognito:groups": "operator,staff"}},
             "identity": {"sourceIp": "198.51.100.7"},
+            "accountId": "123456789012",
+            "apiId": "a1b2c3d4e5",
+            "stage": "v1",
         },
         "body": '{"message": "grüß"}',
         "isBase64Encoded": False,
@@ -34,6 +37,7 @@ def test_an_event_is_read_as_the_request_that_it_was() -> None:
     assert [value for name, value in scope["headers"] if name == b"x-two"] == [b"a", b"b"]
     assert scope["client"] == ("198.51.100.7", 0)
     assert scope[CLAIMS]["sub"] == "ada"
+    assert scope[API] == "123456789012:a1b2c3d4e5/v1"
     assert json.loads(body)["message"] == "grüß"
     assert (b"content-length", str(len(body)).encode()) in scope["headers"]
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from doorward.deploy.aws.identity import SCOPE
-from doorward.deploy.aws.plan import ApiRoute, Plan
+from doorward.deploy.aws.plan import STAGE, ApiRoute, Plan
 from doorward.deploy.aws.template import (
     Fragment,
     Map,
@@ -291,7 +291,7 @@ def _stage(plan: Plan, served: dict[str, Map]) -> dict[str, Map]:
         {
             "RestApiId": ref("Api"),
             "DeploymentId": ref(deployment),
-            "StageName": "v1",
+            "StageName": STAGE,
             # Logs can be asked for only when the account has its role; this makes the stage wait for it.
             "Description": either("SetsLogRole", sub("Logs by ${ApiLogAccount}"), "Logs by the account's role"),
             "TracingEnabled": True,

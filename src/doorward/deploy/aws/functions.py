@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from doorward.deploy.aws.agent import erases_memory, where_memory_is
-from doorward.deploy.aws.plan import Plan
+from doorward.deploy.aws.plan import STAGE, Plan
 from doorward.deploy.aws.template import (
     NOTHING,
     Fragment,
@@ -171,7 +171,8 @@ def _function(plan: Plan, name: str, function: Function, origin: Map) -> dict[st
         f"{name}Function": _code(plan, name, function, origin),
     }
     if function.served:
-        source = sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*")
+        # INVARIANT: one stage. That of the console's test call has no authorizer before it.
+        source = sub(f"arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{Api}}/{STAGE}/*")
         made[f"{name}Door"] = resource(
             "AWS::Lambda::Permission",
             {
@@ -197,6 +198,7 @@ def _code(plan: Plan, name: str, function: Function, origin: Map) -> Map:
         "DOORWARD_SIGN_IN_TOKEN_STYLE": "cognito",
         "DOORWARD_FRONT_DOOR_ALLOWED_ORIGINS": origin,
         "DOORWARD_GATEWAY_PUBLIC_URL": sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"),
+        **({"DOORWARD_FUNCTIONS_API": sub(f"${{AWS::AccountId}}:${{Api}}/{STAGE}")} if function.served else {}),
         **plan.environment,
         **function.environment,
     }

@@ -7,6 +7,10 @@ from doorward.model.settings import Pattern
 _BEDROCKS = ("bedrock:", "bedrock_converse:", "anthropic_bedrock:", "amazon.", "anthropic.", "meta.")
 
 
+# The API's only stage: functions take events of no other.
+STAGE = "v1"
+
+
 class ApiRoute(Struct, frozen=True, kw_only=True):
     """One method on one path of the API; `function` names the function that answers: ``Chat`` or ``Conversations``."""
 
