@@ -15,16 +15,17 @@ class Marks(Protocol):
     """Names that are taken for a time, by one at a time, for all processes of a house. Fails closed: a store that
     cannot answer raises `StoreUnavailable`, and whoever needed the name does not go on."""
 
-    async def take(self, name: str, *, until: float) -> bool:
-        """Take a name until then (seconds since 1970). True exactly once, until it is given or its time is over."""
+    async def take(self, name: str, *, until: float) -> str | None:
+        """Take a name until then (seconds since 1970). One has it, until it is given or its time is over: the answer is
+        what they give it back with, a random text that is never empty. None for all others."""
         ...
 
     async def taken(self, name: str) -> bool:
         """Whether somebody has it at this moment."""
         ...
 
-    async def give(self, name: str) -> None:
-        """Give it back. Nothing happens when nobody has it."""
+    async def give(self, name: str, by: str) -> None:
+        """Give it back, `by` whom `take` named. Nothing happens when nobody has it, or another by now."""
         ...
 
 

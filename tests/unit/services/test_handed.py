@@ -241,13 +241,13 @@ async def test_a_turn_that_nobody_took_is_closed_long_before_one_that_somebody_r
 class NoMarks:
     """A store that does not answer."""
 
-    async def take(self, name: str, *, until: float) -> bool:
+    async def take(self, name: str, *, until: float) -> str | None:
         raise StoreUnavailable("The store does not answer.")
 
     async def taken(self, name: str) -> bool:
         raise StoreUnavailable("The store does not answer.")
 
-    async def give(self, name: str) -> None:
+    async def give(self, name: str, by: str) -> None:
         raise StoreUnavailable("The store does not answer.")
 
 
@@ -270,13 +270,13 @@ class BrokenAtTheEnd:
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
 
-    async def take(self, name: str, *, until: float) -> bool:
+    async def take(self, name: str, *, until: float) -> str | None:
         return await self._marks.take(name, until=until)
 
     async def taken(self, name: str) -> bool:
         return await self._marks.taken(name)
 
-    async def give(self, name: str) -> None:
+    async def give(self, name: str, by: str) -> None:
         raise StoreUnavailable("The store does not answer.")
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.building import MovableClock
 from tests.unit.services.house import ANNA, BEN
 
 from doorward.errors import AgentFailed, StoreUnavailable, TooManyRequests
@@ -43,9 +44,11 @@ def stores(tmp_path: Path) -> Iterator[GatewayStores]:
     opened.close()
 
 
-def placed(stores: GatewayStores, relay: Slow, most: int | None = 2) -> PlacedRelay:
+def placed(
+    stores: GatewayStores, relay: Slow, most: int | None = 2, clock: Callable[[], float] = time.time
+) -> PlacedRelay:
     """One of the functions: each request has one of its own."""
-    return PlacedRelay(relay, MarkedPlaces(stores.marks), time.time, most=most, timeout=60.0)
+    return PlacedRelay(relay, MarkedPlaces(stores.marks), clock, most=most, timeout=60.0)
 
 
 async def test_a_user_has_so_many_calls_at_once_over_all_functions_and_no_more(stores: GatewayStores) -> None:
@@ -70,6 +73,27 @@ async def test_a_call_that_fails_gives_its_place_back(stores: GatewayStores) -> 
     for _ in range(3):
         with pytest.raises(AgentFailed):
             await placed(stores, slow, most=1).send(ANNA, "hello", None, "r")
+
+
+async def test_a_call_that_outlived_its_place_leaves_it_to_whoever_has_it_now(tmp_path: Path) -> None:
+    """AP-LIM-02: else its end would make room for one more than there may be."""
+    clock = MovableClock()
+    stores = open_gateway(tmp_path / "gateway.db", clock=clock)
+    late, slow = Slow(), Slow()
+    outlived = asyncio.create_task(placed(stores, late, 1, clock).send(ANNA, "hello", None, "r"))
+    await late.asked.acquire()
+    clock.now += 3600.0
+    running = asyncio.create_task(placed(stores, slow, 1, clock).send(ANNA, "hello", None, "r"))
+    await slow.asked.acquire()
+    late.may.set()
+    await outlived
+    with pytest.raises(TooManyRequests):
+        async with asyncio.timeout(30):
+            await placed(stores, slow, 1, clock).send(ANNA, "hello", None, "r")
+    slow.may.set()
+    await running
+    await placed(stores, slow, 1, clock).send(ANNA, "again", None, "r")
+    stores.close()
 
 
 async def test_without_an_answer_of_the_store_nobody_is_relayed(stores: GatewayStores) -> None:

@@ -58,7 +58,7 @@ class HandedRuns:
 
     async def _take(self, turn_id: str, until: float) -> bool:
         """Whether it is ours to run, or to close: of all who ask, one is told so."""
-        return await self._marks.take(f"run/{turn_id}", until=until)
+        return await self._marks.take(f"run/{turn_id}", until=until) is not None
 
     async def sweep(self, *, lost_after: float, untaken_after: float) -> int:
         """Close the turns that began `lost_after` seconds ago and still run: whoever ran them is gone. So do those that

@@ -1,10 +1,11 @@
 """Names that are taken for a time."""
 
+import contextlib
 import secrets
 
 from doorward.ports.clock import Clock
 from doorward.stores.dynamodb import layout
-from doorward.stores.dynamodb.table import Table
+from doorward.stores.dynamodb.table import ConditionFailed, Table
 from doorward.stores.dynamodb.writes import delete, put
 
 # Whoever takes one is named, so that a try whose answer was lost, made again by the client, has still taken it.
@@ -18,14 +19,16 @@ class DynamoMarks:
         self._table = table
         self._clock = clock
 
-    async def take(self, name: str, *, until: float) -> bool:
+    async def take(self, name: str, *, until: float) -> str | None:
         me = secrets.token_hex(8)
         item = {"until": until, "by": me, layout.TIME_TO_LIVE: int(until) + 1}
-        return await self._table.put_alone(put(layout.mark(name), item, _FREE, now=self._clock(), me=me))
+        taken = await self._table.put_alone(put(layout.mark(name), item, _FREE, now=self._clock(), me=me))
+        return me if taken else None
 
     async def taken(self, name: str) -> bool:
         item = await self._table.get(layout.mark(name))
         return item is not None and float(item["until"]) > self._clock()
 
-    async def give(self, name: str) -> None:
-        await self._table.write(delete(layout.mark(name)))
+    async def give(self, name: str, by: str) -> None:
+        with contextlib.suppress(ConditionFailed):
+            await self._table.write(delete(layout.mark(name), "#by = :by", by=by))
