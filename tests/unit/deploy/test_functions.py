@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.unit.deploy.reading import SIGNED, made, of_kind
+from tests.unit.deploy.reading import SIGNED, made, may, of_kind
 
 GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "deploy-to-aws.md"
 
@@ -37,3 +37,19 @@ def test_the_policy_in_the_guide_names_every_function_and_leaves_the_one_role_th
     roles = of_kind(found, "AWS::IAM::Role")
     (starting,) = [name for name, role in roles.items() if '"StartsTurns"' in json.dumps(role)]
     assert rule["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::*:role/CHAT-{starting}-*"}}
+
+
+@pytest.mark.parametrize(("pattern", "runs"), [("two-doors", {"Chat"}), ("conversations", {"Turns"})])
+def test_whatever_runs_the_agent_can_be_bounded_and_only_what_cannot_is_excused(pattern: str, runs: set[str]) -> None:
+    """AP-WALLET. The reason of each excuse is true of the function that has it."""
+    found = made(pattern)
+    chosen = {"Fn::If": ["BoundsTurns", {"Ref": "TurnsAtOnce"}, {"Ref": "AWS::NoValue"}]}
+    assert found["Parameters"]["TurnsAtOnce"]["Default"] == 0
+    functions = {name: item for name, item in found["Resources"].items() if item["Type"] == "AWS::Lambda::Function"}
+    for name, item in functions.items():
+        role = found["Resources"][item["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        bounded = item["Properties"].get("ReservedConcurrentExecutions") == chosen
+        excused = {each["id"]: each["comment"] for each in item["Metadata"]["checkov"]["skip"]}
+        assert bounded is may(role, "bedrock-agentcore:InvokeAgentRuntime") is (name.removesuffix("Function") in runs)
+        assert ("CKV_AWS_115" in excused) is not bounded
+        assert bounded or "runs no agent" in excused["CKV_AWS_115"]

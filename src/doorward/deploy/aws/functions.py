@@ -30,7 +30,8 @@ RELAY_SECONDS = 55
 
 
 class Function(Struct, frozen=True, kw_only=True):
-    """A function: its module is ``doorward.compose.lambda_<module>``; memory in MB, timeout in seconds."""
+    """A function: its module is ``doorward.compose.lambda_<module>``; memory in MB, timeout in seconds. `served`: it is
+    behind the API. `runs_agent`: each of its invocations may cost what a turn costs."""
 
     module: str
     memory: int
@@ -38,6 +39,7 @@ class Function(Struct, frozen=True, kw_only=True):
     statements: list[Node]
     environment: Map = {}
     served: bool = True
+    runs_agent: bool = False
 
 
 def functions(plan: Plan, origin: Map) -> Fragment:
@@ -46,19 +48,18 @@ def functions(plan: Plan, origin: Map) -> Fragment:
     resources: dict[str, Map] = {}
     for name, function in made.items():
         resources |= _function(plan, name, function, origin)
-    parameters: dict[str, Map] = {
-        "FunctionKey": {"Type": "String", "Description": "Key of the functions' zip in the artifact bucket."},
-    }
-    conditions: dict[str, Map] = {}
     if plan.remembers:
         resources |= _turns_events()
-        parameters["TurnsAtOnce"] = {
+    parameters: dict[str, Map] = {
+        "FunctionKey": {"Type": "String", "Description": "Key of the functions' zip in the artifact bucket."},
+        "TurnsAtOnce": {
             "Type": "Number",
             "Default": 0,
             "MinValue": 0,
             "Description": "Most turns that run at once (reserved concurrency); 0: as the account allows.",
-        }
-        conditions["BoundsTurns"] = {"Fn::Not": [{"Fn::Equals": [ref("TurnsAtOnce"), 0]}]}
+        },
+    }
+    conditions: dict[str, Map] = {"BoundsTurns": {"Fn::Not": [{"Fn::Equals": [ref("TurnsAtOnce"), 0]}]}}
     return Fragment(parameters=parameters, conditions=conditions, resources=resources)
 
 
@@ -90,6 +91,7 @@ def _relay(plan: Plan) -> Function:
         timeout=60,
         statements=[*_table(), _invoke()],
         environment={**_shared(), **_agent_address(), "DOORWARD_FUNCTIONS_ANSWER_WITHIN": str(RELAY_SECONDS)},
+        runs_agent=True,
     )
 
 
@@ -118,6 +120,7 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             statements=[*_table(), *uses_texts(plan, *READS, *WRITES), _invoke(), *erases_memory()],
             environment={**shared, **_agent_address(), **where_memory_is()},
             served=False,
+            runs_agent=True,
         ),
         # INVARIANT: history cannot reach an agent or a model, whatever else is allowed to this role later.
         "Conversations": Function(
@@ -216,15 +219,17 @@ def _code(plan: Plan, name: str, function: Function, origin: Map) -> Map:
             "LoggingConfig": {"LogGroup": ref(f"{name}Log"), "LogFormat": "JSON"},
             "KmsKeyArn": either("HasOwnKey", ref("OwnKeyArn"), NOTHING),
             "Environment": {"Variables": environment},
-            **({} if function.served else {"ReservedConcurrentExecutions": _bound()}),
+            **({"ReservedConcurrentExecutions": _bound()} if function.runs_agent else {}),
         },
     )
     reasons = {
         "CKV_AWS_116": "Served functions are asked and answered; a turn that was lost is closed by the sweep.",
         "CKV_AWS_117": "It reaches AWS services alone, by their public names and its role; a VPC adds no check.",
     }
-    if function.served:
-        reasons["CKV_AWS_115"] = "The API's throttle bounds it; what costs money is bounded by TurnsAtOnce."
+    if not function.runs_agent:
+        reasons["CKV_AWS_115"] = (
+            "It runs no agent and no model. The API's throttle bounds it; turns have TurnsAtOnce, where that is given."
+        )
     return excused(made, **reasons)
 
 
