@@ -36,6 +36,8 @@ def aws(out: Path, *, check: bool, **options: Any) -> None:  # noqa: ANN401
     settings = loaded_from(options).settings
     written = write(settings, settings.pattern, out)
     click.echo(f"Made {out} for pattern {settings.pattern}. Next: read {out / 'README.md'}.")
+    for note in written.notes:
+        click.echo(note, err=True)
     for name in written.unseen:
         click.echo(
             f"The agent imports {name}, which is not installed here and which no requirement is named for: "

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from doorward.compose.agent_package import AgentPackage, agent_package, copy_agent, own_requirements
 from doorward.compose.deploy_folder import replace_folder
+from doorward.compose.deployed_settings import left_behind, require_deployable, variables
 from doorward.compose.function_routes import (
     chat_function_routes,
     conversations_function_routes,
     relay_function_routes,
 )
-from doorward.compose.settings import known_keys, variable_of
 from doorward.deploy.aws.artifacts import artifacts
 from doorward.deploy.aws.edge import INSPECTED_BYTES
 from doorward.deploy.aws.functions import LONGEST_TURN
@@ -33,25 +33,6 @@ FILES = PACKAGE / "deploy" / "aws" / "files"
 _FUNCTIONS = ("botocore", "cryptography", "httptools", "joserfc", "msgspec", "prometheus-client", "structlog")
 _NOT_IN_FUNCTIONS = ("cli", "deploy", "probe", "runtime", "sign_in", "web")
 _NOT_IN_AGENT = ("cli", "deploy", "front_door", "probe", "sign_in", "stores", "web")
-# What a template says itself, or what has no meaning there.
-_OWN = ("agent.", "budget.", "chat.", "front_door.")
-_NOT_OWN = {
-    "agent.file",
-    "agent.model_url",
-    "agent.pass_environment",
-    "agent.host",
-    "agent.port",
-    "agent.url",
-    "agent.allowed_hosts",
-    "agent.operator_port",
-    "agent.region",
-    "agent.account",
-    "front_door.allowed_hosts",
-    "front_door.allowed_origins",
-    "front_door.trusted_proxies",
-    "front_door.cognito_compatible",
-    "chat.memory",
-}
 _ABOUT = {
     "direct": "A user pool, and the agent on AgentCore Runtime, which checks the user's token itself. There is no "
     "place for limits: an anti-pattern, kept to be seen and attacked.",
@@ -81,23 +62,28 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
             message_characters=front.max_message_characters,
         ),
         routes=routes,
-        environment=_environment(settings, body),
+        environment=variables(settings, body),
         texts=bool(settings.chat.memory) and pattern == "conversations",
     )
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """The templates' paths, and the names that the agent imports and that may not be there (`AgentPackage.unseen`)."""
+    """The templates' paths, the names that the agent imports and that may not be there (`AgentPackage.unseen`), and
+    sentences about what of the settings does not hold there."""
 
     templates: list[Path]
     unseen: tuple[str, ...]
+    notes: list[str]
 
 
 def write(settings: Settings, pattern: Pattern, out: Path) -> Written:
     """Write all of it into `out`, as `replace_folder` does.
 
-    Raises `ConfigurationError` as `plan_of`, `agent_package` and `replace_folder`, and when there is no agent's file.
+    Raises `ConfigurationError` as `require_deployable`, `agent_package` and `replace_folder`, and when there is no
+    agent's file.
     """
+    settings = msgspec.structs.replace(settings, pattern=pattern)
+    require_deployable(settings)
     plan = plan_of(settings, pattern)
     source = agent_file(settings.agent.file)
     package = agent_package(source.path)
@@ -111,7 +97,7 @@ def write(settings: Settings, pattern: Pattern, out: Path) -> Written:
         (folder / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
 
     replace_folder(out, make)
-    return Written(templates=[out / name for name in templates], unseen=package.unseen)
+    return Written(templates=[out / name for name in templates], unseen=package.unseen, notes=left_behind(settings))
 
 
 def _write_agent(source: AgentFile, package: AgentPackage, agent: Path) -> None:
@@ -229,29 +215,3 @@ def _routes(settings: Settings) -> tuple[ApiRoute, ...]:
         for name, routes in served.items()
         for route in routes
     )
-
-
-def _environment(settings: Settings, body: int) -> dict[str, str]:
-    """The settings that are not the default, as the functions' variables. Secrets and lists of tables never are."""
-    given = {"front_door.max_body_bytes": str(body), "chat.names": "first-message"}
-    tree = msgspec.to_builtins(settings, enc_hook=str)
-    defaults = msgspec.to_builtins(Settings(), enc_hook=str)
-    for key, _ in known_keys():
-        if "[]" in key or key in _NOT_OWN or key in given or not key.startswith(_OWN):
-            continue
-        value = _at(tree, key)
-        if value != _at(defaults, key):
-            given[key] = _text(value)
-    return {variable_of(key): value for key, value in sorted(given.items())}
-
-
-def _at(tree: Any, key: str) -> object:  # noqa: ANN401 - a tree of builtins
-    for part in key.split("."):
-        tree = tree[part]
-    return cast("object", tree)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from doorward.compose.house import PRICES
 from doorward.errors import ConfigurationError
 from doorward.model.secret import Secret
 from doorward.model.settings import Settings
+from doorward.services.budget import load_prices
 
 _PUBLISHED = frozenset(
     {
@@ -38,6 +40,12 @@ def require_safe(settings: Settings) -> None:
     if found:
         lines = "\n".join(f"  {finding.code}: {finding.message}" for finding in found)
         raise ConfigurationError(f"Doorward does not start like this:\n{lines}", code="unsafe_configuration")
+
+
+def require_priced(settings: Settings) -> None:
+    """Raise `ConfigurationError` (code ``price_unknown``) for a limit in dollars that nothing would ever reach."""
+    for finding in _price(settings):
+        raise ConfigurationError(finding.message, code=finding.code)
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
@@ -126,6 +134,25 @@ def _plain_http(settings: Settings) -> Iterator[Finding]:
             yield Finding("plain_http", f"{key} is plain http. Use https in production.")
 
 
+def _price(settings: Settings) -> Iterator[Finding]:
+    """INVARIANT: a limit in dollars holds: no start with a model whose calls would count as nothing (AP-LIM-02)."""
+    model, budget = settings.agent.model, settings.budget
+    limits = {
+        "agent.turn_money": settings.agent.turn_money,
+        "budget.user_money_per_day": budget.user_money_per_day,
+        "budget.tenant_money_per_day": budget.tenant_money_per_day,
+        "budget.total_money_per_day": budget.total_money_per_day,
+        "budget.workload_money_per_day": budget.workload_money_per_day,
+    }
+    set_ = [key for key, dollars in limits.items() if dollars]
+    if set_ and model != "rehearsal" and load_prices(PRICES).of(model) is None:
+        yield Finding(
+            "price_unknown",
+            f"{', '.join(set_)}: the price table has no price of {model}, so that its calls would cost nothing. Limit "
+            "tokens, or name a model of the table.",
+        )
+
+
 _RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _production_twins,
     _pattern,
@@ -133,4 +160,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _sign_up,
     _secrets,
     _plain_http,
+    _price,
 )

@@ -97,6 +97,7 @@ PRODUCTION = (
         (PRODUCTION + '[front_door]\nallowed_hosts = ["*"]', "wildcard_host"),
         (PRODUCTION + '[gateway]\npublic_url = "http://example.com"', "plain_http"),
         ('[front_door]\nallowed_origins = ["*"]\nallow_credentials = true', "wildcard_cors_with_credentials"),
+        ('[agent]\nmodel = "openai:new"\n[budget]\ntotal_money_per_day = 5', "price_unknown"),
         ('[sign_in]\nclient_secret = "changeme"', "default_secret"),
         ('[[clients]]\nclient_id = "a"\nsecret = "aaaaaaaaaaaaaaaaaaaaaaaa"', "default_secret"),
     ],

@@ -40,6 +40,7 @@ _USE = [
 ]
 _OWN_IMAGE = r"^(|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/doorward-[a-z0-9._/-]+[:@][A-Za-z0-9_.:-]+)$"
 _MEMORY = "AgentMemory"
+_OF_THE_AGENT = ("DOORWARD_AGENT_", "DOORWARD_TELEMETRY_LOG_LEVEL")
 _MODEL = r"arn:[a-z-]+:bedrock:[a-z0-9-]*:[0-9]*:[a-z-]+/[A-Za-z0-9.:_-]+"
 ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
 
@@ -101,7 +102,7 @@ def _runtime(plan: Plan) -> Map:
     }
     image: Map = {"ContainerConfiguration": {"ContainerUri": ref("AgentImage")}}
     # The limits of a turn, a model and a tool are held where they run.
-    limits = {name: value for name, value in plan.environment.items() if name.startswith("DOORWARD_AGENT_")}
+    limits = {name: value for name, value in plan.environment.items() if name.startswith(_OF_THE_AGENT)}
     environment: Map = {**limits, "DOORWARD_AGENT_MODEL": plan.model, "DOORWARD_AGENT_REGION": ref("AWS::Region")}
     if plan.remembers:
         environment |= where_memory_is()

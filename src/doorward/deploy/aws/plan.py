@@ -6,9 +6,14 @@ from doorward.model.settings import Pattern
 
 _BEDROCKS = ("bedrock:", "bedrock_converse:", "anthropic_bedrock:", "amazon.", "anthropic.", "meta.")
 
-
 # The API's only stage: functions take events of no other.
 STAGE = "v1"
+
+
+def on_bedrock(model: str) -> bool:
+    """Whether a model is called with the agent's role: named so, or one whose maker `init_chat_model` takes for
+    Bedrock's."""
+    return model.startswith(_BEDROCKS)
 
 
 class ApiRoute(Struct, frozen=True, kw_only=True):
@@ -48,9 +53,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def on_bedrock(self) -> bool:
-        """Whether the agent's model is called with its role: named so, or one whose maker `init_chat_model` takes for
-        Bedrock's."""
-        return self.model.startswith(_BEDROCKS)
+        """Whether the agent's model is called with its role."""
+        return on_bedrock(self.model)
 
     @property
     def signed(self) -> bool:
