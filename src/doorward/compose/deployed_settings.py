@@ -49,6 +49,7 @@ _TEMPLATE = {
     "data",
     "environment",
     "front_door.max_body_bytes",
+    "functions.api",
     "functions.table",
     "functions.turns",
     "pattern",

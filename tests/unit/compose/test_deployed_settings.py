@@ -17,7 +17,16 @@ from doorward.model.settings import Pattern, Settings
 # The template says these itself, or is made from them.
 OF_THE_TEMPLATE = {
     *("agent.arn", "agent.file", "agent.memory", "allow_pattern_in_production", "allow_twins_in_production"),
-    *("chat.memory", "data", "environment", "functions.table", "functions.turns", "pattern", "telemetry.log_format"),
+    *(
+        "chat.memory",
+        "data",
+        "environment",
+        "functions.api",
+        "functions.table",
+        "functions.turns",
+        "pattern",
+        "telemetry.log_format",
+    ),
 }
 OF_THE_EDGE = {"front_door.address_requests", "front_door.address_window", "front_door.max_body_bytes"}
 OF_TENANTS = """

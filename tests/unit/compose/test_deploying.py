@@ -19,6 +19,7 @@ from doorward.errors import DoorwardError
 pytestmark = pytest.mark.anyio
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
+OWN = "{}.{}".format(*sys.version_info)
 
 
 def deploy(out: Path, *arguments: str) -> Result:
@@ -136,21 +137,65 @@ def test_no_agent_framework_and_no_attacker_lies_in_the_functions_package(writte
     assert not (written["direct"] / "functions").exists()
 
 
+class Packed:
+    """A package of one module, in a folder of its own, and what is said of it."""
+
+    def __init__(self, written: dict[str, Path], folder: Path, text: str = "VALUE = 1\n", version: str = OWN) -> None:
+        part = folder / "functions"
+        part.mkdir(exist_ok=True)
+        (part / "bootstrap").write_text("sh", encoding="utf-8")
+        (part / "module.py").write_text(text, encoding="utf-8")
+        pack = [sys.executable, str(written["direct"] / "pack.py"), str(part), version]
+        done = subprocess.run(pack, check=True, capture_output=True, text=True)
+        self.path, self.said = Path(done.stdout.strip()), done.stderr
+
+    @property
+    def names(self) -> list[str]:
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.namelist()
+
+
 def test_equal_contents_are_packed_under_one_name_and_others_under_another(
     written: dict[str, Path], tmp_path: Path
 ) -> None:
-    def packed(text: str) -> str:
-        folder = tmp_path / "functions"
-        folder.mkdir(exist_ok=True)
-        (folder / "bootstrap").write_text(text, encoding="utf-8")
-        pack = [sys.executable, str(written["direct"] / "pack.py"), str(folder)]
-        return subprocess.run(pack, check=True, capture_output=True, text=True).stdout.strip()
-
-    first, again, other = packed("a"), packed("a"), packed("b")
+    first, again, other = (Packed(written, tmp_path, text).path for text in ("a = 1", "a = 1", "a = 2"))
     assert first == again != other
     with zipfile.ZipFile(first) as archive:
-        (entry,) = archive.infolist()
-        assert entry.external_attr >> 16 == 0o755
+        assert [entry.external_attr >> 16 for entry in archive.infolist()][:2] == [0o755, 0o644]
+
+
+def test_a_package_holds_its_modules_compiled_and_nobody_reads_their_sources(
+    written: dict[str, Path], tmp_path: Path
+) -> None:
+    packed = Packed(written, tmp_path)
+    assert packed.said == ""
+    there = tmp_path / "task"
+    with zipfile.ZipFile(packed.path) as archive:
+        archive.extractall(there)
+    (there / "module.py").write_text("VALUE = 2\n", encoding="utf-8")
+    said = subprocess.run(
+        [sys.executable, "-B", "-c", "import module; print(module.VALUE)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=there,
+    )
+    assert said.stdout == "1\n"
+
+
+def test_without_the_python_that_will_run_it_a_package_is_not_compiled_and_that_is_said(
+    written: dict[str, Path], tmp_path: Path
+) -> None:
+    compiled, plain = Packed(written, tmp_path), Packed(written, tmp_path, version="3.99")
+    assert plain.names == ["bootstrap", "module.py"]
+    assert compiled.names == ["bootstrap", "module.py", f"__pycache__/module.{sys.implementation.cache_tag}.pyc"]
+    assert "is not compiled: this is Python" in plain.said
+    assert compiled.path != plain.path
+
+
+def test_what_is_no_python_goes_along_as_it_is(written: dict[str, Path], tmp_path: Path) -> None:
+    packed = Packed(written, tmp_path, "print 'old'\n")
+    assert packed.names == ["bootstrap", "module.py"]
 
 
 def test_the_pages_configuration_is_filled_with_what_the_stack_says(written: dict[str, Path]) -> None:

@@ -90,7 +90,8 @@ def test_the_agents_own_folders_are_packed_whatever_their_name(tmp_path: Path) -
     packed(agent, out)
     (out / "agent" / "bin").mkdir()
     (out / "agent" / "bin" / "tool").write_text("", encoding="utf-8")
-    subprocess.run([sys.executable, str(out / "pack.py"), str(out / "agent")], check=True, capture_output=True)
+    pack = [sys.executable, str(out / "pack.py"), str(out / "agent"), "3.13"]
+    subprocess.run(pack, check=True, capture_output=True)
     (file,) = out.glob("agent-*.zip")
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
