@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -230,12 +230,16 @@ class Cloud:
         return {"Access-Control-Allow-Origin": self._origin, "Access-Control-Allow-Headers": headers}
 
     def _claims(self, request: web.Request) -> dict[str, str]:
-        """What the Cognito authorizer does: the pool's signature, issuer and time; then every claim as a text."""
-        given = request.headers.getall("Authorization", [])
-        if len(given) != 1:
-            raise ValueError("no token")
+        """What the Cognito authorizer does: the pool's signature, issuer and time; then every claim as a text. AWS does
+        not say which of two Authorization headers it reads: here any one that is good, so that the function refuses."""
+        for given in request.headers.getall("Authorization", []):
+            with suppress(ValueError):
+                return self._verified(given)
+        raise ValueError("no token")
+
+    def _verified(self, given: str) -> dict[str, str]:
         try:
-            token = jwt.decode(given[0].removeprefix("Bearer "), self._keys, algorithms=["RS256"])
+            token = jwt.decode(given.removeprefix("Bearer "), self._keys, algorithms=["RS256"])
             registry = jwt.JWTClaimsRegistry(
                 iss={"essential": True, "value": self._issuer}, exp={"essential": True}, leeway=0
             )

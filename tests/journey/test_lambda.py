@@ -32,7 +32,10 @@ ALL_ROWS = (
     *("AP-JWT-01", "AP-JWT-06", "AP-JWT-09", "AP-HTP-10", "AP-LIM-04", "AP-LIM-06"),
     *("AP-AUD-04", "AP-AUD-07", "AP-WALLET"),
 )
-SOME_ROWS = ("AP-BYP-01", "AP-BYP-04", "AP-SES-01", "AP-SES-04", "AP-LIM-04", "AP-LIM-06", "AP-JWT-09", "AP-AUD-07")
+SOME_ROWS = (
+    *("AP-BYP-01", "AP-BYP-02", "AP-BYP-04", "AP-SES-01", "AP-SES-04"),
+    *("AP-LIM-04", "AP-LIM-06", "AP-JWT-09", "AP-AUD-07"),
+)
 OURS = ALL_ROWS if os.environ.get("ALL_ROWS") else SOME_ROWS
 
 
@@ -326,6 +329,21 @@ def test_only_an_access_token_of_our_own_client_is_taken(there: LambdaHouse) -> 
         assert client.get("/api/me").status_code == 401
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["the good one first", "the good one last"])
+def test_two_tokens_are_none_whichever_the_authorizer_read(there: LambdaHouse, order: int) -> None:
+    """AP-BYP-02: API Gateway hands both on."""
+    runs = there.house.runs()
+    tokens = [("authorization", f"Bearer {token}") for token in (there.tokens["ada"], there.tokens["bob"])][::order]
+    with there.client(None) as client:
+        answers = [
+            client.get("/api/me", headers=tokens),
+            client.get("/api/conversations", headers=tokens),
+            client.post("/api/chat", json={"message": "hello"}, headers=[tokens[0], ("Authorization", "Bearer x.y.z")]),
+        ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, "repeated_header")] * 3
+    assert there.house.runs() == runs
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b"[]", b"null", b"{", b'{"message": 5}', b'{"message": "x", "role": "system"}', b'{"message": " "}']
 )
@@ -392,6 +410,8 @@ def test_neither_tokens_nor_messages_are_in_a_log_and_verdicts_are(there: Lambda
     """AP-AUD-07. The ledger of a function is its log."""
     with there.client() as client:
         client.post("/api/chat", json={"message": "canary-8f3a hello"})
+    with there.client(None, authorization=f"Bearer {there.id_token}") as refused:
+        assert refused.post("/api/chat", json={"message": "canary-8f3a hello"}).status_code == 401
     said = there.said()
     assert "canary-8f3a" not in said
     assert not [token for token in (*there.tokens.values(), there.id_token) if token[-20:] in said]

@@ -14,6 +14,7 @@ from doorward.front_door.known_route import KnownRoute
 from doorward.front_door.own_api import OwnApi
 from doorward.front_door.path import Path
 from doorward.front_door.query import Query
+from doorward.front_door.repeated_header import RepeatedHeader
 from doorward.front_door.request_id import RequestId
 from doorward.front_door.size import Size
 from doorward.front_door.user_limits import UserLimits
@@ -33,6 +34,7 @@ def behind_api_gateway(settings: SignInSettings, clients: frozenset[str], api: s
 
     return (
         RequestId,
+        RepeatedHeader,
         Size,
         Path,
         Host,

@@ -42,8 +42,8 @@ def check_head(version: str, method: bytes, target: bytes, headers: Headers) -> 
         raise Refusal(400, "host_header", "Exactly one Host header is needed.")
     if not b"".join(names).replace(b"-", b"").isalnum():
         raise Refusal(400, "header_name", "Header names are letters, digits and hyphens.")
-    if len(distinct) != len(names):
-        _check_repeats(names)
+    if len(distinct) != len(names) and is_repeated(names):
+        raise Refusal(400, "repeated_header", "A header that may be sent once was sent twice.")
     if not _WATCHED.isdisjoint(distinct):
         _check_watched(dict(headers), distinct)
 
@@ -54,12 +54,14 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
     return path, query
 
 
-def _check_repeats(names: list[bytes]) -> None:
+def is_repeated(names: list[bytes]) -> bool:
+    """Whether one of these names, in lower case, is there twice that is no list."""
     seen: set[bytes] = set()
     for name in names:
         if name in seen and name not in _LISTS:
-            raise Refusal(400, "repeated_header", "A header that may be sent once was sent twice.")
+            return True
         seen.add(name)
+    return False
 
 
 def _check_watched(headers: dict[bytes, bytes], names: frozenset[bytes]) -> None:
