@@ -18,7 +18,8 @@ _API = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
 _SIGN_IN = "https://${UserPoolDomain}.auth.${AWS::Region}.amazoncognito.com"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    f"connect-src 'self' {_API} {_SIGN_IN}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    f"connect-src 'self' {_API} {_SIGN_IN}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 
@@ -95,7 +96,8 @@ def _bucket_policy() -> Map:
 
 
 def _headers() -> Map:
-    """INVARIANT: nothing runs, loads or connects but from the page itself, to the API and to the sign-in."""
+    """INVARIANT: nothing runs, loads or connects but from the page itself, to the API and to the sign-in; and no script
+    can make markup or script of a text (Trusted Types without a policy)."""
     return resource(
         "AWS::CloudFront::ResponseHeadersPolicy",
         {
