@@ -102,6 +102,8 @@ def test_a_deployment_goes_through_with_every_package(shell: Callable[[str], She
     call = deployed.calls[deployed.place_of("--stack-name chat --template-file template.yaml")]
     assert "ArtifactBucket=packages AlarmEmail=me@example.com Own=value" in call
     assert "AgentKey=agent-0a1b.zip" in call
+    # The stack makes roles, without names of their own: CloudFormation refuses it without that word.
+    assert "--capabilities CAPABILITY_IAM --" in call
     assert ("FunctionKey=functions-0a1b.zip" in call) is (pattern in ("two-doors", "conversations"))
 
 
