@@ -114,8 +114,8 @@ class _Exchange:
             return
         if self._start is None:
             raise RuntimeError("a body came before its head")
-        self._begun = True
         await self._responder.begin(_prelude(self._start))
+        self._begun = True
 
 
 def read_event(raw: bytes) -> tuple[Scope, bytes]:

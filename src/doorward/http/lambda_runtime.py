@@ -45,7 +45,8 @@ class Gone(Exception):
 
 
 class Responder:
-    """The answer to one invocation: `whole`, or `begin`, many times `write`, and `end`."""
+    """The answer to one invocation: `whole`, or `begin`, many times `write`, and `end`. `answered` says that it was
+    given, or begun."""
 
     def __init__(self, origin: Origin, client: Client, invocation_id: str) -> None:
         self._origin = origin
@@ -57,20 +58,20 @@ class Responder:
 
     async def whole(self, value: object) -> None:
         """Answer with one JSON value."""
-        self.answered = True
         await self._post("response", msgspec.json.encode(value), [("content-type", "application/json")])
+        self.answered = True
 
     async def failed(self, kind: str, sentence: str) -> None:
         """Report an error of ours. Kinds and sentences only: nothing of an exception's own text (AP-HTP-12)."""
-        self.answered = True
         body = msgspec.json.encode({"errorMessage": sentence, "errorType": kind, "stackTrace": []})
         await self._post("error", body, [("lambda-runtime-function-error-type", kind)])
 
     async def begin(self, prelude: Prelude) -> None:
-        """Begin a streamed answer."""
-        self.answered = True
+        """Begin a streamed answer. Raises `OSError` when there is no connection for it: nothing was said then."""
         host = f"{self._origin.host}:{self._origin.port}"
-        self._reader, self._writer = await asyncio.open_connection(self._origin.host, self._origin.port)
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            self._reader, self._writer = await asyncio.open_connection(self._origin.host, self._origin.port)
+        self.answered = True
         self._writer.write(
             f"POST {self._path}/response HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\n"
             f"lambda-runtime-function-response-mode: streaming\r\ncontent-type: {STREAMED}\r\n"
@@ -128,16 +129,17 @@ class LambdaRuntime:
         self._client = Client(self._origin, connect_timeout=_CONNECT_SECONDS, keep_alive=_FOREVER)
 
     async def serve(self, function: Function) -> None:
-        """Take one invocation after the other, for ever. An error of the function is reported, and the next taken."""
+        """Take one invocation after the other, for ever. An error of the function is reported, and the next taken.
+
+        INVARIANT: an invocation that was not answered is reported as failed, also when the function knows of nothing.
+        """
         while True:
             invocation = await self._next()
             responder = Responder(self._origin, self._client, invocation.id)
             try:
-                await function(invocation, responder)
-            except Exception as error:  # noqa: BLE001 - the process edge: nothing internal may leave
-                _log.error("function_failed", invocation=invocation.id, error=type(error).__name__)
-                if not responder.answered:
-                    await responder.failed(type(error).__name__, "Something went wrong here.")
+                kind = await _kind_of_failure(function, invocation, responder)
+                if kind and not responder.answered:
+                    await responder.failed(kind, "Something went wrong here.")
             finally:
                 await responder.close()
 
@@ -162,3 +164,16 @@ class LambdaRuntime:
             deadline=int(headers.get("lambda-runtime-deadline-ms", "0")) / 1000,
             event=event,
         )
+
+
+async def _kind_of_failure(function: Function, invocation: Invocation, responder: Responder) -> str:
+    """Run it; empty when all is well."""
+    try:
+        await function(invocation, responder)
+    except Exception as error:  # noqa: BLE001 - the process edge: nothing internal may leave
+        kind = type(error).__name__
+    else:
+        kind = "" if responder.answered else "NotAnswered"
+    if kind:
+        _log.error("function_failed", invocation=invocation.id, error=kind)
+    return kind

@@ -1,6 +1,7 @@
 """The loop of a function against a Runtime API that says what was sent to it."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any, Self
@@ -39,8 +40,13 @@ class RuntimeApi:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
+        self._site = site
         self.port = self._runner.addresses[0][1]
         return self
+
+    async def take_no_more_connections(self) -> None:
+        """The ones that are open stay."""
+        await self._site.stop()
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
@@ -113,6 +119,28 @@ async def test_an_error_is_reported_without_its_text_and_the_next_event_is_taken
     assert b"hunter2" not in first[2]
     assert second[0].endswith("/response")
     assert json.loads(second[2]) == {"deadline": 1_700_000_000.0}
+
+
+async def test_an_answer_that_cannot_be_begun_is_reported_as_failed(api: RuntimeApi) -> None:
+    """Also when the app takes it for a client that has gone, as the front door does."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await api.take_no_more_connections()
+        with contextlib.suppress(OSError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"never"})
+
+    ((path, headers, _),) = await told(api, ApiFunction(app), EVENT)
+    assert path.endswith("/invocation/one/error")
+    assert headers["lambda-runtime-function-error-type"] == "NotAnswered"
+
+
+async def test_an_app_that_answers_nothing_is_reported_as_failed(api: RuntimeApi) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    ((path, _, _),) = await told(api, ApiFunction(app), EVENT)
+    assert path.endswith("/invocation/one/error")
 
 
 async def test_an_app_that_breaks_off_in_mid_answer_does_not_look_whole(api: RuntimeApi) -> None:
