@@ -1,11 +1,14 @@
 """The caller's side of the agent door: signs and sends, as the services see it (`ports.agent.Agent`).
 
-Speaks Bedrock AgentCore's data plane over HTTP, so the door may be ours or AWS's. Never retries.
+Speaks Bedrock AgentCore's data plane over HTTP, so the door may be ours or AWS's. Knocks again only
+where AgentCore says that a conflict will pass: then nothing ran.
 """
 
+import asyncio
 import contextlib
 import itertools
 import math
+import random
 import secrets
 import uuid
 from collections.abc import AsyncIterator
@@ -41,6 +44,8 @@ _QUALIFIER = "DEFAULT"
 _MAX_ERROR_BYTES = 65536
 # Shorter than any server's, so that a call is not sent on a connection that is being closed.
 _KEEP_ALIVE_SECONDS = 4.0
+# Between two knocks while a conflict passes, in seconds, with jitter: AWS asks for exponential backoff.
+_PAUSES = (0.1, 0.2, 0.4, 0.8)
 
 
 class _Problem(Struct):
@@ -168,7 +173,17 @@ class Knock:
         return self._paths[key]
 
     async def send(self, sending: Sending) -> Answer:
-        """Sign it and send it. Raises `AgentUnreachable` and `AgentTimeout`; a refusal is an answer."""
+        """Sign it and send it, again while a conflict passes. Raises `AgentUnreachable` and `AgentTimeout`; a refusal
+        is an answer."""
+        for pause in _PAUSES:
+            answer = await self._send_once(sending)
+            if not _will_pass(answer):
+                return answer
+            answer.hang_up()
+            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret
+        return await self._send_once(sending)
+
+    async def _send_once(self, sending: Sending) -> Answer:
         query = f"qualifier={_QUALIFIER}"
         headers = [*self._proof(sending, query), *sending.unsigned]
         try:
@@ -270,8 +285,17 @@ async def _problem(response: Answer) -> _Problem:
 def _no_such_session(response: Answer, problem: _Problem) -> bool:
     """What AgentCore says to a stop of a session that has ended by itself ("Stop a running session", AgentCore's
     developer guide). Our own door says so only of an agent that it does not have, with a code."""
-    kind = response.headers.get("x-amzn-errortype", "").partition(":")[0]
-    return response.status == 404 and kind == "ResourceNotFoundException" and not problem.code
+    return response.status == 404 and _kind(response) == "ResourceNotFoundException" and not problem.code
+
+
+def _will_pass(response: Answer) -> bool:
+    """What AgentCore says of a conflict that may be gone at the next try (``RetryableConflictException``). Our own door
+    never says so: of a session in which something runs it is known that it goes on."""
+    return response.status == 409 and _kind(response) == "RetryableConflictException"
+
+
+def _kind(response: Answer) -> str:
+    return response.headers.get("x-amzn-errortype", "").partition(":")[0]
 
 
 def _error_of(response: Answer, problem: _Problem) -> DoorwardError:

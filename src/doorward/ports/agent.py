@@ -8,7 +8,7 @@ from doorward.model.secret import Secret
 
 
 class Agent(Protocol):
-    """The way to the agent. Does not retry: a call that was sent may have run. Fails closed.
+    """The way to the agent. Does not retry what may have run, as a call that was sent may. Fails closed.
 
     `doorward.agent_door.knock` speaks it over HTTP (Bedrock AgentCore's data plane).
     """

@@ -160,7 +160,7 @@ async def test_an_error_behind_the_door_is_the_ports_error_here(tmp_path, error,
         (302, AgentFailed, "agent_failed"),
     ],
 )
-async def test_awss_own_answers_are_understood_and_never_retried(status, seen, code):
+async def test_awss_own_answers_are_understood_and_not_retried(status, seen, code):
     asked = []
 
     async def answer(request):
@@ -174,6 +174,44 @@ async def test_awss_own_answers_are_understood_and_never_retried(status, seen, c
     assert caught.value.code == code
     assert "internal detail" not in caught.value.message
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("conflicts", [1, 4])
+async def test_a_conflict_that_agentcore_says_will_pass_is_waited_out(conflicts):
+    """The user has seen nothing of it, and nothing ran."""
+    asked = []
+
+    async def answer(request):
+        asked.append((request.headers["authorization"], await request.read()))
+        if len(asked) <= conflicts:
+            kind = {"x-amzn-errortype": "RetryableConflictException:http://internal.amazon.com/"}
+            return web.json_response({"message": "internal detail"}, status=409, headers=kind)
+        return web.Response(text='{"response":"hi"}')
+
+    async with other_server(answer) as url, plain_knock(url) as knock:
+        assert await whole(await knock.invoke(call())) == b'{"response":"hi"}'
+        await knock.stop(ARN, SESSION)
+
+    calls = asked[:-1]
+    assert len({signature for signature, _ in calls}) == conflicts + 1, "each is signed anew"
+    assert {body for _, body in calls} == {call().payload}
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("RetryableConflictException", 5), ("ConflictException", 1), ("", 1)])
+async def test_a_conflict_that_stays_is_a_busy_session(kind, calls):
+    asked = []
+
+    async def answer(request):
+        asked.append(request.path)
+        headers = {"x-amzn-errortype": kind} if kind else {}
+        return web.json_response({"message": "internal detail"}, status=409, headers=headers)
+
+    async with other_server(answer) as url, plain_knock(url) as knock:
+        with pytest.raises(Conflict) as caught:
+            await knock.invoke(call())
+
+    assert caught.value.code == "session_busy"
+    assert len(asked) == calls
 
 
 @pytest.mark.parametrize(
