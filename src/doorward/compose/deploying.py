@@ -18,7 +18,7 @@ from doorward.compose.function_routes import (
     relay_function_routes,
 )
 from doorward.deploy.aws.artifacts import artifacts
-from doorward.deploy.aws.edge import INSPECTED_BYTES
+from doorward.deploy.aws.edge import INSPECTED_BYTES, looser
 from doorward.deploy.aws.functions import LONGEST_TURN
 from doorward.deploy.aws.patterns import template
 from doorward.deploy.aws.plan import ApiRoute, Limits, Plan
@@ -57,7 +57,7 @@ def plan_of(settings: Settings, pattern: Pattern) -> Plan:
         turn_seconds=int(min(settings.agent.turn_timeout, LONGEST_TURN)),
         limits=Limits(
             address_requests=front.address_requests,
-            address_window=int(front.address_window),
+            address_window=front.address_window,
             body_bytes=body,
             message_characters=front.max_message_characters,
         ),
@@ -97,7 +97,8 @@ def write(settings: Settings, pattern: Pattern, out: Path) -> Written:
         (folder / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
 
     replace_folder(out, make)
-    return Written(templates=[out / name for name in templates], unseen=package.unseen, notes=left_behind(settings))
+    notes = [*left_behind(settings), *looser(plan)]
+    return Written(templates=[out / name for name in templates], unseen=package.unseen, notes=notes)
 
 
 def _write_agent(source: AgentFile, package: AgentPackage, agent: Path) -> None:

@@ -1,12 +1,14 @@
 """AWS WAF before the API: managed rules, a rate per address, a bound on bodies, a log of what was stopped."""
 
-from doorward.deploy.aws.plan import Plan
+from doorward.deploy.aws.plan import Limits, Plan
 from doorward.deploy.aws.template import Fragment, Map, att, ref, resource, sub
 from doorward.deploy.document import Node
 
 # AWS WAF reads 16 KB of a body for API Gateway, or up to 64 KB when asked to. What it cannot read must not pass.
 INSPECTED_BYTES = 65536
+# AWS WAF's rate rules count in these windows (seconds) and have limits from the least to the most.
 _WINDOWS = (60, 120, 300, 600)
+_LEAST, _MOST = 10, 2_000_000_000
 # A prompt is text: people ask about code, attacks and addresses. Nobody runs it, and whatever its Content-Type says,
 # the body's form is held to a closed schema (by the API's validator in `front-door`, by the function elsewhere). So for
 # the body these rules only count; they hold on everything else of the request.
@@ -25,7 +27,7 @@ def edge(plan: Plan) -> Fragment:
     limits = plan.limits
     rules: list[Node] = [
         _rule(0, "BodyTooLarge", _body_over(min(limits.body_bytes, INSPECTED_BYTES))),
-        _rule(1, "TooManyFromOneAddress", _rate(limits.address_requests, limits.address_window)),
+        _rule(1, "TooManyFromOneAddress", _rate(limits)),
         _managed(2, "AWSManagedRulesCommonRuleSet", _COUNT_IN_COMMON),
         _managed(3, "AWSManagedRulesKnownBadInputsRuleSet", _COUNT_IN_BAD_INPUTS),
     ]
@@ -115,13 +117,36 @@ def _body_over(size: int) -> Map:
     }
 
 
-def _rate(requests: int, window: int) -> Map:
-    """The least window that WAF knows and that holds the configured one, with as many requests per second."""
-    seconds = next((each for each in _WINDOWS if each >= window), _WINDOWS[-1])
-    limit = max(10, requests * seconds // window)
+def _rate(limits: Limits) -> Map:
+    limit, seconds = _nearest(limits)
     return {
         "RateBasedStatement": {"AggregateKeyType": "IP", "Limit": limit, "EvaluationWindowSec": seconds},
     }
+
+
+def _nearest(limits: Limits) -> tuple[int, int]:
+    """The least window that WAF knows, that holds the configured one and in which as many requests per second are a
+    limit that WAF takes; the requests in it. Where there is no such window, the rule is looser than the settings."""
+    requests, window = limits.address_requests, limits.address_window
+    fitting = (each for each in _WINDOWS if each >= window and requests * each >= _LEAST * window)
+    seconds = next(fitting, _WINDOWS[-1])
+    return min(_MOST, max(_LEAST, int(requests * seconds / window))), seconds
+
+
+def looser(plan: Plan) -> list[str]:
+    """Sentences about what this edge lets through that the settings would not."""
+    limits = plan.limits
+    limit, seconds = _nearest(limits)
+    faster = limit * limits.address_window > limits.address_requests * seconds
+    if plan.pattern == "direct" or not (faster or limit > limits.address_requests):
+        return []
+    how = "a higher rate" if faster else "no higher rate, but more of them at once"
+    sentence = (
+        f"front_door.address_requests: WAF lets an address send {limit} requests in {seconds} seconds, where the "
+        f"settings say {limits.address_requests} in {limits.address_window:g}: {how}. WAF counts in windows of 60, "
+        f"120, 300 and 600 seconds and has no limit below {_LEAST}."
+    )
+    return [sentence]
 
 
 def _seen(name: Node) -> Map:

@@ -29,7 +29,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     the characters of a message, and the requests per second of all users together."""
 
     address_requests: int
-    address_window: int
+    address_window: float
     body_bytes: int
     message_characters: int
     requests_per_second: int = 50
