@@ -151,16 +151,16 @@ async def test_texts_and_events_that_are_longer_than_an_item_may_be_are_kept_who
 
 
 async def test_a_user_with_a_hundred_thousand_messages_reads_a_page_as_fast_as_any(watched: Watched) -> None:
-    # moto walks through all that it has: of the hundred thousand the last five thousand are there.
     many = 100_000
     await whole_turn(watched.stores.turns)
     backend = dynamodb_backends["123456789012"]["us-east-1"]
     found = client().get_item(TableName=watched.name, Key=_key(layout.conversation(ANNA, "first")))["Item"]
-    partition = layout.messages(ANNA, int(found["number"]["N"]))
-    for place in range(many - 4999, many + 1):
+    number = int(found["number"]["N"])
+    for place in range(3, many + 1):
         item = {"role": {"S": "user"}, "status": {"S": "complete"}, "at": {"N": "1000"}, "size": {"N": "4"}}
         item |= {"id": {"S": f"m{place}"}, "turn": {"S": "t"}, "data": {"B": "dGV4dA=="}}
-        backend.put_item(watched.name, {**_key(layout.Key(partition, layout.position(place))), **item})
+        key = layout.Key(layout.messages(ANNA, number), layout.position(place))
+        backend.put_item(watched.name, {**_key(key), **item})
     found["count"] = {"N": str(many)}
     backend.put_item(watched.name, found)
     watched.place.forget()
@@ -168,10 +168,28 @@ async def test_a_user_with_a_hundred_thousand_messages_reads_a_page_as_fast_as_a
     read = watched.stores.conversations.messages
     last = await read(ANNA, "first", limit=50, cursor=None, newest_first=True)
     before = await read(ANNA, "first", limit=50, cursor=last.previous_cursor)
+    first = await read(ANNA, "first", limit=50, cursor=None)
 
-    assert [page.items[0].position for page in (last, before)] == [many - 49, many - 99]
-    assert watched.place.calls == {"GetItem": 2, "Query": 2}
-    assert watched.place.items == 100, "no more is read than is shown"
+    assert [page.items[0].position for page in (last, before, first)] == [many - 49, many - 99, 1]
+    assert watched.place.calls == {"GetItem": 3, "Query": 3}
+    assert watched.place.items == 150, "no more is read than is shown"
+
+
+async def test_the_oldest_words_of_a_user_with_many_are_found_by_a_few_queries(watched: Watched) -> None:
+    """moto walks through the whole partition for each query, so that there are 20,000 texts and not more."""
+    await whole_turn(watched.stores.turns)
+    backend = dynamodb_backends["123456789012"]["us-east-1"]
+    for place in range(20_000):
+        words = {"words": {"S": f" text w{place} and thirty other letters of it"}, "session": {"S": "later"}}
+        backend.put_item(watched.name, {**_key(layout.words(ANNA, 2**62, place)), **words})
+    watched.place.forget()
+
+    found = await watched.stores.conversations.search(ANNA, "time noon", limit=10, cursor=None)
+
+    assert [each.session_id for each in found.items] == ["first"]
+    # 2.6 MB of words, as a query gives back 1 MB at most; then the conversation itself.
+    assert watched.place.calls["Query"] == 3
+    assert watched.place.items < 5, "what holds none of the words is left out over there"
 
 
 async def test_of_two_who_settle_one_charge_at_once_one_does(watched: Watched) -> None:
