@@ -93,6 +93,12 @@ class Conflict(DoorwardError):
         self.retry_after = retry_after
 
 
+class TextRefused(Conflict):
+    """The store takes this text neither now nor later."""
+
+    code = "text_refused"
+
+
 class TooManyRequests(DoorwardError):
     """A limit was reached. `retry_after` is in seconds."""
 

@@ -11,13 +11,14 @@ from tests.contract.building import ANNA, MovableClock, new_turn, result_of, who
 from tests.contract.memory import kept, said, with_memory
 from tests.unit.agent_door.memory_house import MEMORY, MemoryHouse, memory_house
 
-from doorward.errors import Conflict, NotFound, StoreUnavailable
+from doorward.errors import Conflict, NotFound, StoreUnavailable, TextRefused
 from doorward.model.chat import MessageStatus, OpenTurn, TurnResult, TurnStatus
 from doorward.model.principals import User
 from doorward.ports.conversations import KeyedTurnStore
 from doorward.ports.functions import OpenedStores
+from doorward.services.chat.late import finish
 from doorward.stores.agentcore.open import AgentCoreStores
-from doorward.stores.agentcore.texts import NeverKept, Place, Said, Texts
+from doorward.stores.agentcore.texts import Place, Said, Texts
 from doorward.stores.agentcore.turns import AgentCoreTurns
 
 pytestmark = pytest.mark.anyio
@@ -99,9 +100,12 @@ async def test_a_session_that_is_full_lets_its_turn_end_and_says_so_to_the_next(
         stores = with_memory(house, tmp_path, clock)
         turn = new_turn()
         await stores.turns.begin(turn)
-        await stores.turns.finish(result_of(turn))
-        ended = await stores.turns.get(ANNA, turn.turn_id)
-        assert ended is not None
+        with pytest.raises(TextRefused):
+            await stores.turns.finish(result_of(turn))
+        running = await stores.turns.get(ANNA, turn.turn_id)
+        assert running is not None
+        assert running.status is TurnStatus.RUNNING
+        ended = await finish(stores.turns, result_of(turn))
         assert (ended.status, ended.error_code) == (TurnStatus.FAILED, "store_unavailable")
         page = await stores.conversations.messages(ANNA, "first", limit=9, cursor=None)
         assert [message.status for message in page.items] == [MessageStatus.COMPLETE, MessageStatus.FAILED]
@@ -195,7 +199,7 @@ def refusing(code: str, status: int) -> Texts:
 async def test_only_what_is_wrong_with_the_text_itself_is_never_kept(code: str, status: int, never: bool) -> None:
     texts = refusing(code, status)
     kept_text = Said(text="hello", role="USER", at=1.0, message_id="m", turn_id="t")
-    with pytest.raises(NeverKept if never else StoreUnavailable):
+    with pytest.raises(TextRefused if never else StoreUnavailable):
         await texts.keep(Place("a", "s"), kept_text)
     texts.close()
 
@@ -208,7 +212,7 @@ async def test_an_answer_that_is_never_kept_leaves_a_cancelled_turn_cancelled(
         turn = new_turn()
         await stores.turns.begin(turn)
         cancelled = {"status": TurnStatus.CANCELLED, "error_code": "turn_cancelled"}
-        await stores.turns.finish(result_of(turn, message_status=MessageStatus.PARTIAL, **cancelled))
+        await finish(stores.turns, result_of(turn, message_status=MessageStatus.PARTIAL, **cancelled))
         ended = await stores.turns.get(ANNA, turn.turn_id)
         assert ended is not None
         assert (ended.status, ended.error_code) == (TurnStatus.CANCELLED, "turn_cancelled")

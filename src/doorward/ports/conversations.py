@@ -101,7 +101,8 @@ class TurnStore(Protocol):
         """In one transaction: last events, the answer's message (if `content` or a failure), outcome and usage.
 
         With `result.spent`, what the turn had set aside is given back and what it spent counted, once, on the day on
-        which it began. Idempotent: a turn that has ended stays as it is.
+        which it began. Idempotent: a turn that has ended stays as it is. Raises `TextRefused`, with nothing written,
+        when it can never take the text of the answer: end the turn without it.
         """
         ...
 

@@ -18,12 +18,13 @@ from doorward.model.chat import Idempotency, NewTurn, OpenTurn, Turn, TurnEvent,
 from doorward.model.principals import User
 from doorward.model.secret import Secret
 from doorward.ports.conversations import KeyedTurnStore
+from doorward.ports.functions import OpenedStores
 from doorward.services.chat.options import ChatOptions
 from doorward.services.chat.service import ChatService
 from doorward.services.conversations.service import ConversationsService
 from doorward.services.invocation import Invoker, InvokerOptions
 from doorward.services.metering import Meter
-from doorward.stores.sqlite.open import GatewayStores, open_gateway
+from doorward.stores.sqlite.open import open_gateway
 
 AGENT = "arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/hello"
 TITLES = "arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/doorward-titles"
@@ -150,7 +151,7 @@ class GuardedTurns:
 class House:
     """The services on a real store with a scripted agent."""
 
-    def __init__(self, stores: GatewayStores, options: ChatOptions) -> None:
+    def __init__(self, stores: OpenedStores, options: ChatOptions) -> None:
         self.stores = stores
         self.agent = ScriptedAgent()
         self.turns = GuardedTurns(stores.turns)

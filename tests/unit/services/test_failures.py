@@ -4,7 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.unit.services.house import ANNA, House, Script, delta, kinds, last, opened, sse
+from tests.contract.building import MovableClock
+from tests.contract.memory import with_memory
+from tests.unit.agent_door.memory_house import memory_house
+from tests.unit.services.house import AGENT, ANNA, House, Script, delta, kinds, last, opened, sse
 
 from doorward.errors import (
     AgentFailed,
@@ -18,6 +21,7 @@ from doorward.errors import (
     TooManyRequests,
 )
 from doorward.model.chat import TurnStatus
+from doorward.services.chat.options import ChatOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -153,6 +157,27 @@ async def test_events_that_cannot_be_stored_stop_the_turn_and_nothing_is_lost_of
     assert (await house.messages(session_id))[1:] == [("assistant", "so far", "partial")]
     with pytest.raises(StoreUnavailable):
         await house.chat.answer(ANNA, turn_id)
+
+
+async def test_an_answer_that_the_memory_never_takes_has_failed_for_its_reader_and_in_its_log(tmp_path: Path) -> None:
+    with memory_house(tmp_path / "memory", max_session_events=1) as memory:
+        stores = with_memory(memory, tmp_path, MovableClock())
+        house = House(stores, ChatOptions(agent_arn=AGENT))
+        more = asyncio.Event()
+        house.says(sse(delta("it is ")), more, sse(delta("noon")))
+        turn_id, session_id = await start(house)
+        reading = asyncio.create_task(house.follow(ANNA, turn_id))
+        more.set()
+        seen = await reading
+        assert last(seen)["code"] == "store_unavailable"
+        assert await house.stored(turn_id) == seen
+        turn = await house.chat.turn(ANNA, turn_id)
+        assert (turn.status, turn.error_code) == (TurnStatus.FAILED, "store_unavailable")
+        with pytest.raises(StoreUnavailable):
+            await house.chat.answer(ANNA, turn_id)
+        assert (await house.messages(session_id))[1:] == [("assistant", "", "failed")]
+        await house.chat.shutdown(0)
+        await asyncio.to_thread(stores.close)
 
 
 async def test_an_end_that_cannot_be_stored_is_told_and_tried_again(house: House) -> None:

@@ -20,6 +20,7 @@ from doorward.services.caps import Caps
 from doorward.services.chat import agui
 from doorward.services.chat.decode import AnswerDecoder
 from doorward.services.chat.failures import NEVER_RAN, UNCHARGED, Failure, failure_of
+from doorward.services.chat.late import finish
 from doorward.services.chat.sources import NewMessage, Source
 from doorward.services.chat.tail import LiveTail
 from doorward.services.chat.writer import EventWriter
@@ -251,8 +252,10 @@ class TurnRun:
     async def _finish(self, turn: Turn, result: TurnResult, failure: Failure | None) -> None:
         unwritten = True
         try:
-            await self._ways.turns.finish(result)
+            result = await finish(self._ways.turns, result)
             unwritten = False
+            if failure is None and result.error_code is not None:
+                failure = Failure(result.error_code)
         except DoorwardError as error:
             log.warning("turn_not_closed", turn=turn.id, code=error.code)
         finally:

@@ -20,7 +20,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from doorward.errors import Conflict, StoreUnavailable
+from doorward.errors import StoreUnavailable, TextRefused
 from doorward.stores.together import all_of
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Texts:
         """Keep a text; the id under which it is found, of several events when it is too long for one. Each call keeps
         one of its own; with `once` an equal one is kept once however often it is told, unless it was dropped.
 
-        Raises `NeverKept` when the memory takes no such text at all.
+        Raises `TextRefused` when the memory takes no such text at all.
         """
         ids: list[str] = []
         try:
@@ -96,7 +96,7 @@ class Texts:
                     **token,
                 )
                 ids.append(str(_field(_field(answer, "event"), "eventId")))
-        except NeverKept:
+        except TextRefused:
             await self.drop(place, _AND.join(ids))
             raise
         return _AND.join(ids)
@@ -211,10 +211,6 @@ class _NotThere(StoreUnavailable):
     """There is no such event; where none was asked for, no such memory."""
 
 
-class NeverKept(Conflict):
-    """The memory does not take this text, now or later."""
-
-
 def _meaning(error: ClientError) -> Exception:
     """INVARIANT: nothing of the request's values is in what is raised or logged."""
     code = str(error.response.get("Error", {}).get("Code", ""))
@@ -225,10 +221,10 @@ def _meaning(error: ClientError) -> Exception:
     if code in _THROTTLED:
         return StoreUnavailable("The memory takes no more for the moment.", code="store_throttled")
     if code == "ServiceQuotaExceededException":
-        return NeverKept("This conversation is full; begin a new one.", code="conversation_full")
+        return TextRefused("This conversation is full; begin a new one.", code="conversation_full")
     # Not every 400: a clock that is off, or a key that has just ended, is over in a while.
     if code in _NEVER or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return NeverKept("The memory does not take this text.", code="text_refused")
+        return TextRefused("The memory does not take this text.")
     return StoreUnavailable("The memory could not do what it was asked.")
 
 

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from doorward.errors import DoorwardError, StoreUnavailable
 from doorward.model.chat import (
     Idempotency,
-    MessageStatus,
     NewTurn,
     OpenTurn,
     Turn,
@@ -22,7 +21,7 @@ from doorward.model.chat import (
     TurnStatus,
 )
 from doorward.ports.conversations import KeyedTurnStore
-from doorward.stores.agentcore.texts import NeverKept, Place, Said, Texts
+from doorward.stores.agentcore.texts import Place, Said, Texts
 
 log = structlog.get_logger()
 
@@ -62,10 +61,10 @@ class AgentCoreTurns:
         await self._beneath.append_events(turn_id, events)
 
     async def finish(self, result: TurnResult) -> None:
-        """An answer that the memory never takes ends its turn without it, as one that failed."""
         place = await self._place(result.turn_id) if result.content else None
         if place is None:  # nothing was said, or the turn has ended or never was: the store beneath says so
             await self._beneath.finish(replace(result, content=""))
+            self._places.pop(result.turn_id, None)
             return
         said = Said(
             text=result.content,
@@ -74,13 +73,7 @@ class AgentCoreTurns:
             message_id=result.message_id,
             turn_id=result.turn_id,
         )
-        try:
-            event_id = await self._texts.keep(place, said, once=True)
-        except NeverKept as refused:
-            log.warning("answer_not_kept", turn=result.turn_id, code=refused.code)
-            await self._beneath.finish(_without_text(result))
-        else:
-            await self._end(place, result, event_id)
+        await self._end(place, result, await self._texts.keep(place, said, once=True))
         self._places.pop(result.turn_id, None)
 
     async def _end(self, place: Place, result: TurnResult, event_id: str) -> None:
@@ -129,15 +122,3 @@ class AgentCoreTurns:
         self._places[turn_id] = place
         if len(self._places) > _REMEMBERED:
             self._places.popitem(last=False)
-
-
-def _without_text(result: TurnResult) -> TurnResult:
-    """One that came to its end has failed then, as any whose answer could not be stored; another stays what it was."""
-    ended = result.status is TurnStatus.COMPLETED
-    return replace(
-        result,
-        content="",
-        status=TurnStatus.FAILED if ended else result.status,
-        message_status=MessageStatus.FAILED if ended else result.message_status,
-        error_code="store_unavailable" if ended else result.error_code,
-    )
