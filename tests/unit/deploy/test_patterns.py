@@ -200,8 +200,10 @@ def test_what_api_gateway_says_itself_a_page_may_read(pattern: str) -> None:
 def test_a_stage_is_throttled_and_logs_no_token_and_no_body(pattern: str) -> None:
     (stage,) = of_kind(made(pattern), "AWS::ApiGateway::Stage").values()
     (settings,) = stage["MethodSettings"]
-    assert settings["ThrottlingRateLimit"] > 0
-    assert settings["ThrottlingBurstLimit"] > 0
+    parameters = made(pattern)["Parameters"]
+    rate, burst = (parameters[settings[f"Throttling{name}Limit"]["Ref"]] for name in ("Rate", "Burst"))
+    assert (rate["Default"], burst["Default"]) == (50, 100)
+    assert all(each["MinValue"] == 1 for each in (rate, burst)), "0 would be no limit or no service"
     assert settings["DataTraceEnabled"] is False
     said = stage["AccessLogSetting"]["Format"].lower()
     assert not [word for word in ("authorization", "querystring", "body", "token") if word in said]

@@ -51,7 +51,7 @@ def api(plan: Plan, origin: Map) -> Fragment:
             },
         ),
         **served,
-        **_stage(plan, served),
+        **_stage(served),
         **_log(),
     }
     return Fragment(
@@ -61,7 +61,8 @@ def api(plan: Plan, origin: Map) -> Fragment:
                 "Default": "yes",
                 "AllowedValues": ["yes", "no"],
                 "Description": "Set the account's one role for API Gateway's logs; no: it is set already.",
-            }
+            },
+            **_throttle(plan),
         },
         conditions={"SetsLogRole": {"Fn::Equals": [ref("ApiLogRole"), "yes"]}},
         resources=resources,
@@ -70,6 +71,18 @@ def api(plan: Plan, origin: Map) -> Fragment:
             "ApiId": {"Value": ref("Api")},
         },
     )
+
+
+def _throttle(plan: Plan) -> dict[str, Map]:
+    """All users share it; what bounds each of them is the house's own."""
+    said = {
+        "RequestsPerSecond": (plan.limits.requests_per_second, "Requests a second that the API takes, of all users."),
+        "RequestBurst": (plan.limits.burst, "Requests that it takes at once."),
+    }
+    return {
+        name: {"Type": "Number", "Default": default, "MinValue": 1, "Description": meaning}
+        for name, (default, meaning) in said.items()
+    }
 
 
 def _authorizer() -> Map:
@@ -269,7 +282,7 @@ def _gateway_response(origin: Map, kind: str, status: int, code: str, detail: st
     return resource("AWS::ApiGateway::GatewayResponse", made)
 
 
-def _stage(plan: Plan, served: dict[str, Map]) -> dict[str, Map]:
+def _stage(served: dict[str, Map]) -> dict[str, Map]:
     """INVARIANT: a stage serves what the template says. A deployment is a picture of the API as it was when it was
     made, and is made once: whatever of the API changes gives it another name."""
     picture = json.dumps(served, sort_keys=True).encode()
@@ -278,8 +291,8 @@ def _stage(plan: Plan, served: dict[str, Map]) -> dict[str, Map]:
     settings: Map = {
         "HttpMethod": "*",
         "ResourcePath": "/*",
-        "ThrottlingRateLimit": plan.limits.requests_per_second,
-        "ThrottlingBurstLimit": plan.limits.burst,
+        "ThrottlingRateLimit": ref("RequestsPerSecond"),
+        "ThrottlingBurstLimit": ref("RequestBurst"),
         "MetricsEnabled": True,
         # INVARIANT: bodies and tokens are never traced into a log.
         "DataTraceEnabled": False,

@@ -26,7 +26,7 @@ class ApiRoute(Struct, frozen=True, kw_only=True):
 
 class Limits(Struct, frozen=True, kw_only=True):
     """Numbers of the front door that the edge holds: requests per address and window (seconds), the bytes of a body,
-    the characters of a message, and the requests per second of all users together."""
+    the characters of a message, and the requests per second of all users together, as the template has them unasked."""
 
     address_requests: int
     address_window: float

@@ -11,8 +11,9 @@ _DIMENSION = {"AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName"}
 
 
 def budget(plan: Plan) -> Fragment:
-    """A monthly budget that warns at 80 % of what was spent and at 100 % of what is forecast. It stops nothing: what
-    does are the limits and budgets of the house."""
+    """A monthly budget that warns at 80 % of what was spent and at 100 % of what is forecast. It counts the whole
+    account: a filter by tag counts nothing before the account has switched that tag on for billing. It stops nothing:
+    what does are the limits and budgets of the house."""
     notes: list[Node] = [_note("ACTUAL", 80), _note("FORECASTED", 100), _note("ACTUAL", 100)]
     return Fragment(
         parameters={
@@ -21,7 +22,7 @@ def budget(plan: Plan) -> Fragment:
                 "Type": "Number",
                 "Default": plan.monthly_dollars,
                 "MinValue": 1,
-                "Description": "What a month may cost before somebody is told.",
+                "Description": "What the whole account may cost in a month before somebody is told.",
             },
         },
         resources={
