@@ -43,6 +43,30 @@ async def test_one_that_never_gets_through_is_given_up_and_says_so(watched: Watc
     assert await watched.stores.conversations.get(ANNA, "first") is None
 
 
+async def test_every_read_is_strongly_consistent(watched: Watched) -> None:
+    """Else a function could begin a turn, or look for one, in a table as it was before another's write."""
+    read: dict[str, list[dict[str, Any]]] = {"GetItem": [], "Query": [], "BatchGetItem": []}
+
+    def note(operation: str, body: dict[str, Any]) -> None:
+        if operation in read:
+            read[operation].append(body["RequestItems"][watched.name] if operation == "BatchGetItem" else body)
+
+    watched.place.answer = note
+    turns, conversations = watched.stores.turns, watched.stores.conversations
+    turn = new_turn(message="What time is it?")
+    await turns.begin(turn)
+    assert len(await turns.open_turns()) == 1
+    await turns.append_events(turn.turn_id, events(2, b"a"))
+    await turns.finish(result_of(turn, events=events(3, b"b")))
+    assert len(await turns.events(turn.turn_id, after=0, limit=9)) == 3
+    assert len((await conversations.page(ANNA, limit=9, cursor=None)).items) == 1
+    assert len((await conversations.messages(ANNA, "first", limit=9, cursor=None)).items) == 2
+    await watched.stores.marks.take("place", until=time.time() + 60)
+    await watched.stores.marks.taken("place")
+    assert all(read.values()), "each kind of read was seen"
+    assert [body for bodies in read.values() for body in bodies if body.get("ConsistentRead") is not True] == []
+
+
 async def test_what_is_throttled_is_tried_again_and_given_up_in_time(watched: Watched) -> None:
     """AP-LIM-03: closed."""
     await whole_turn(watched.stores.turns)

@@ -83,6 +83,19 @@ def test_an_event_comes_back_as_it_was_made(client: Any, where: dict[str, str]) 
     assert client.list_events(**where)["events"] == [event]
 
 
+def test_a_path_with_a_query_is_none_of_the_data_planes(house: MemoryHouse) -> None:
+    """AgentCore's operations on events have none: what nobody reads, nobody may send past a check."""
+    asked = house.client()
+    assert asked.list_actors(memoryId=MEMORY)["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+    def with_query(request: Any, **_: Any) -> None:
+        request.url += "?maxResults=1"
+
+    asked.meta.events.register("before-sign.bedrock-agentcore.ListActors", with_query)
+    assert refused(asked.list_actors, memoryId=MEMORY) == ("AccessDeniedException", 403)
+    asked.close()
+
+
 def test_a_memory_is_found_by_its_arn(client: Any, where: dict[str, str]) -> None:
     event = created(client, {**where, "memoryId": ARN}, "by ARN")
     assert event["memoryId"] == MEMORY

@@ -61,6 +61,8 @@ def test_a_header_cannot_say_who_is_calling() -> None:
         b"{}",
         b'{"path": "/", "httpMethod": 5, "requestContext": {}}',
         event(body="not base64!", isBase64Encoded=True),
+        event(body="aGVs!bG8=", isBase64Encoded=True),  # a lenient reader would leave out what is none, and go on
+        event(body="aGVsbG8=\n", isBase64Encoded=True),
         event(requestContext=None),
     ],
 )

@@ -23,6 +23,10 @@ EVENT = json.dumps(
 ).encode()
 
 
+NEXT = b"HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: one\r\ncontent-length: %d\r\n\r\n%b"
+BROKEN_OFF = b"0\r\nlambda-runtime-function-error-type: BrokenOff\r\n\r\n"
+
+
 class RuntimeApi:
     """Hands out the events of a test, then nothing; keeps what comes back as (path, headers, body)."""
 
@@ -151,6 +155,44 @@ async def test_an_app_that_breaks_off_in_mid_answer_does_not_look_whole(api: Run
     ((_, headers, body),) = await told(api, ApiFunction(app), EVENT)
     assert body.endswith(b"half")
     assert "lambda-runtime-function-error-type" in headers["trailer"]
+
+
+@pytest.mark.parametrize(("whole", "end"), [(True, b"0\r\n\r\n"), (False, BROKEN_OFF)])
+async def test_the_trailer_of_an_answer_says_whether_it_broke_off(whole: bool, end: bytes) -> None:
+    """Lambda's own client reads it; without it half an answer is a whole one."""
+    sent: asyncio.Queue[bytes] = asyncio.Queue()
+    writers: list[asyncio.StreamWriter] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"some", "more_body": not whole})
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET"):
+            writer.write(NEXT % (len(EVENT), EVENT))
+            return
+        body = b""
+        while not body.endswith((b"\r\n0\r\n\r\n", BROKEN_OFF)):
+            body += await reader.readuntil(b"\r\n")
+        await sent.put(body)
+        writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    runtime = LambdaRuntime(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    serving = asyncio.create_task(runtime.serve(ApiFunction(app)))
+    async with asyncio.timeout(30):
+        body = await sent.get()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    runtime.close()
+    for writer in writers:
+        writer.close()
+        await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+    assert body.endswith(b"\r\n4\r\nsome\r\n" + end)
 
 
 async def test_a_function_that_cannot_start_says_so(api: RuntimeApi) -> None:

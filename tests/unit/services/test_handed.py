@@ -25,7 +25,7 @@ from doorward.identity.turn_tokens import SignedTurnTokens
 from doorward.model.chat import TurnResult, TurnStatus
 from doorward.ports.conversations import KeyedTurnStore
 from doorward.ports.functions import Marks
-from doorward.ports.services import Sending
+from doorward.ports.services import Sending, SendKey
 from doorward.services.chat.handed import HandedChat, HandedOptions, HandedTurn, Parts
 from doorward.services.chat.handed_runs import HandedRuns
 from doorward.services.chat.options import ChatOptions
@@ -35,6 +35,7 @@ from doorward.stores.sqlite.open import GatewayStores, open_gateway
 
 pytestmark = pytest.mark.anyio
 
+KEYED = Sending(key=SendKey(route="r", key="one", body=b"hello"))
 SLOW = HandedOptions(answer_within=0.2, poll=0.05, streams_per_user=2)
 
 
@@ -153,6 +154,33 @@ async def test_places_are_counted_in_the_store_and_given_back_at_the_end(there: 
     await there.runs.run(event, deadline=time.time() + 60)
     assert (await there.chat().turn(ANNA, first)).status is TurnStatus.COMPLETED
     await begun(there)
+
+
+async def test_a_send_that_begins_no_turn_leaves_no_place_taken(there: Functions) -> None:
+    """AP-LIM-04: whether it is refused, is for a busy conversation, or is an equal send that came second."""
+    there.runner.refuses = True
+    for _ in range(3):
+        with pytest.raises(AgentUnreachable):
+            await begun(there)
+    there.runner.refuses = False
+    sends = (there.chat().start(ANNA, "hello", session_id="s" * 36, request_id="r", sending=KEYED) for _ in range(2))
+    assert sorted(started.replayed for started in await asyncio.gather(*sends)) == [False, True]
+    for _ in range(3):
+        with pytest.raises(Conflict):
+            await begun(there, session_id="s" * 36)
+    await begun(there)
+    with pytest.raises(TooManyRequests):
+        await begun(there)
+
+
+async def test_a_turn_is_closed_in_the_time_that_its_function_has_left(there: Functions) -> None:
+    """Twenty seconds of it are kept for that: Lambda ends a function without a word."""
+    there.agent.answer = lambda _: Script(sse(delta("So far")), asyncio.Event())
+    turn_id = await begun(there)
+    async with asyncio.timeout(15):
+        await there.runs.run(there.runner.handed(), deadline=time.time() + 21)
+    turn = await there.chat().turn(ANNA, turn_id)
+    assert (turn.status, turn.error_code) == (TurnStatus.FAILED, "agent_timeout")
 
 
 async def test_streams_are_counted_too_and_a_reader_who_goes_gives_the_place_back(there: Functions) -> None:

@@ -96,6 +96,24 @@ async def test_a_call_that_outlived_its_place_leaves_it_to_whoever_has_it_now(tm
     stores.close()
 
 
+async def test_a_place_outlives_its_call_by_two_minutes_and_is_free_then(tmp_path: Path) -> None:
+    """AP-LIM-02: a function whose clock is behind, or that is slow to end, is still in it."""
+    clock = MovableClock()
+    stores = open_gateway(tmp_path / "gateway.db", clock=clock)
+    held, slow = Slow(), Slow()
+    slow.may.set()
+    never_ends = asyncio.create_task(placed(stores, held, 1, clock).send(ANNA, "hello", None, "r"))
+    await held.asked.acquire()
+    clock.now += 60 + 119
+    with pytest.raises(TooManyRequests):
+        await placed(stores, slow, 1, clock).send(ANNA, "hello", None, "r")
+    clock.now += 2
+    await placed(stores, slow, 1, clock).send(ANNA, "hello", None, "r")
+    never_ends.cancel()
+    await asyncio.gather(never_ends, return_exceptions=True)
+    stores.close()
+
+
 async def test_without_an_answer_of_the_store_nobody_is_relayed(stores: GatewayStores) -> None:
     """AP-LIM-03: it fails closed."""
     slow = Slow()
