@@ -3,9 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
+from tests.unit.deploy.reading import PATTERNS, made, of_kind
+
 from doorward.compose.deploying import write
 from doorward.compose.settings import load
 from doorward.model.settings import Pattern
+
+ROOT = Path(__file__).parents[3]
 
 
 def guide(folder: Path, pattern: Pattern = "conversations", **options: str) -> str:
@@ -41,3 +46,21 @@ def test_the_command_names_every_parameter_that_has_no_default(tmp_path: Path) -
     assert [each.split("=")[0] for each in own.split()] == ["PageOrigin", "ModelArns"]
     needed = re.findall(r"^\| `(\w+)` \| needed", said, re.MULTILINE)
     assert set(needed) == {"PageOrigin", "ModelArns"}
+
+
+KINDS = {
+    "alarms by mail": "AWS::CloudWatch::Alarm",
+    "dashboard": "AWS::CloudWatch::Dashboard",
+    "DynamoDB table": "AWS::DynamoDB::Table",
+    "AgentCore Memory, page": "AWS::CloudFront::Distribution",
+}
+
+
+@pytest.mark.parametrize("part", KINDS)
+def test_the_table_of_parts_says_what_is_in_each_template(part: str) -> None:
+    said = (ROOT / "docs" / "how-to" / "deploy-to-aws.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| {part} \|(.*)\|$", said, re.MULTILINE)
+    cells = [cell.strip() for cell in row.split("|")]
+    counts = [len(of_kind(made(pattern), KINDS[part])) for pattern in PATTERNS]
+    numbers = [int(cell) if cell.isdigit() else bool(cell) for cell in cells]
+    assert numbers == counts
