@@ -49,6 +49,7 @@ def make(house: FunctionHouse) -> Function:
             on_unwritten=on_unwritten,
             cost=chosen.budget.cost if chosen.budget is not None else None,
             caps=chosen.caps,
+            pace=house.settings.functions.poll,
         )
 
     runs = HandedRuns(ways, stores.marks, chosen)

@@ -315,7 +315,7 @@ class FunctionsSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     poll: Annotated[
         float,
         Meta(ge=0.05, le=10),
-        note("Seconds between two looks into the log of a turn that another function runs."),
+        note("Seconds between two looks into the log of a turn that another function runs, and two writes to it."),
     ] = 0.3
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from doorward.compose.lambda_turns import make
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
 from doorward.http.lambda_runtime import Function, Invocation
+from doorward.model.chat import TurnResult
 from doorward.model.principals import User
+from doorward.services.chat.run import TurnWays
 from doorward.services.marked_places import MarkedPlaces
 
 pytestmark = pytest.mark.anyio
@@ -85,6 +87,18 @@ async def test_while_one_sweep_forgets_another_does_not(keys: None, tmp_path: Pa
         await places.give(place)
         assert await swept(function) == {"closed": 0, "forgotten": 1}
         assert len(asked) == 1
+
+
+async def test_events_are_written_no_more_often_than_anybody_looks(
+    keys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AP-WALLET: each write is a transaction that is paid for."""
+    given: list[Callable[[Callable[[TurnResult], None]], TurnWays]] = []
+    monkeypatch.setattr("doorward.compose.lambda_turns.HandedRuns", lambda ways, *_: given.append(ways))
+    async with house(tmp_path, agent__url="http://127.0.0.1:1") as parts:
+        make(parts)
+        (ways,) = given
+        assert ways(lambda _: None).pace == parts.settings.functions.poll > 0
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from doorward.errors import (
     TurnContinues,
 )
 from doorward.identity.turn_tokens import SignedTurnTokens
-from doorward.model.chat import TurnResult, TurnStatus
+from doorward.model.chat import TurnEvent, TurnResult, TurnStatus
 from doorward.ports.conversations import KeyedTurnStore
 from doorward.ports.functions import Marks
 from doorward.ports.services import Sending, SendKey
@@ -202,6 +202,36 @@ async def test_a_stream_ends_open_at_its_time_and_whole_when_the_turn_has_ended(
     rest = [event async for batch in await there.chat().events(ANNA, turn_id, after=1) for event in batch]
     assert [event.sequence for event in rest] == list(range(2, 2 + len(rest)))
     assert b"RUN_FINISHED" in rest[-1].data
+
+
+class Talkative:
+    """Turns of which there is something new at each look."""
+
+    def __init__(self, turns: KeyedTurnStore) -> None:
+        self._turns = turns
+        self.looks = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._turns, name)
+
+    async def events(self, turn_id: str, *, after: int, limit: int) -> list[TurnEvent]:
+        self.looks += 1
+        await self._turns.append_events(turn_id, [TurnEvent(self.looks + 1, b'{"type":"CUSTOM"}')])
+        return await self._turns.events(turn_id, after=after, limit=limit)
+
+
+async def test_a_turn_that_says_something_all_the_time_is_looked_at_no_more_often_and_ends_in_time(
+    there: Functions,
+) -> None:
+    """AP-WALLET: each look costs, and the gateway waits no longer for a turn that goes on."""
+    turn_id = await begun(there)
+    turns = Talkative(there.stores.turns)
+    parts = Parts(turns=turns, marks=there.stores.marks, runner=there.runner, clock=time.time)  # type: ignore[arg-type]
+    async with asyncio.timeout(15):
+        stream = await HandedChat(parts, there.options, SLOW).events(ANNA, turn_id, after=0)
+        read = [event async for batch in stream for event in batch]
+    assert [event.sequence for event in read] == list(range(1, turns.looks + 2))
+    assert turns.looks <= SLOW.answer_within / SLOW.poll + 1
 
 
 async def test_a_cancelled_turn_ends_with_what_it_has_and_the_agent_is_told(there: Functions) -> None:

@@ -225,13 +225,14 @@ class HandedChat:
                 yield batch
                 if agui.is_last(batch[-1].data):
                     return
-                continue
-            if ended or now >= deadline:
+            if (ended and not batch) or now >= deadline:
                 return
+            if len(batch) == READ_BATCH:  # there is more of it
+                continue
             if now - heard >= self._options.heartbeat:
                 heard = now
                 yield []
-            if now - looked >= LOOK_AT_TURN:
+            if not batch and now - looked >= LOOK_AT_TURN:
                 looked, ended = now, (await self.turn(user, turn_id)).status is not TurnStatus.RUNNING
             await asyncio.sleep(self._handed.poll)
 

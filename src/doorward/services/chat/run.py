@@ -51,7 +51,7 @@ class TurnJob(Struct, frozen=True, kw_only=True):
 
 class TurnWays(Struct, frozen=True, kw_only=True):
     """What a turn needs. `on_unwritten` takes a result that the store refused, to be tried again. `cost` prices what
-    was used, where there is a budget."""
+    was used, where there is a budget. `pace` is as in `EventWriter`."""
 
     turns: TurnStore
     invoker: Invoker
@@ -59,6 +59,7 @@ class TurnWays(Struct, frozen=True, kw_only=True):
     on_unwritten: Callable[[TurnResult], None]
     cost: Callable[[Usage], Amount] | None = None
     caps: Caps | None = None
+    pace: float = 0.0
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -96,7 +97,7 @@ class TurnRun:
         self._ways = ways
         self._source = source or NewMessage(job.new, ways.turns, ways.invoker)
         self._writer = EventWriter(
-            ways.turns, job.new.turn_id, self.tail, lambda: self.stop(Failure("store_unavailable"))
+            ways.turns, job.new.turn_id, self.tail, lambda: self.stop(Failure("store_unavailable")), ways.pace
         )
         self._writer.sequence = self._source.last_event
         self._decoder: AnswerDecoder | None = None
