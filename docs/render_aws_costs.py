@@ -1,5 +1,6 @@
 """Writes `docs/reference/aws-costs.md` from `docs/reference/aws-prices.toml`: ``python docs/render_aws_costs.py``."""
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -57,21 +58,35 @@ class Costs:
         requests = message["api_requests"] if pattern == "conversations" else 2
         rows["API Gateway"] = self.of("api_requests", requests)
         rows["WAF"] = self.of("waf_requests", requests)
-        rows["logs"] = self.of("logs_gb", message["log_kb"])
+        rows["logs"] = self.of("logs_gb", message["log_kb"]) + self.access_log(requests)
         if pattern == "two-doors":
             rows["Lambda"] = self.function(message["seconds"])
-            rows["DynamoDB"] = self.of("dynamodb_writes", message["relay_writes"])
+            rows["DynamoDB"] = self.table(message["relay_writes"], message["relay_reads"])
         if pattern == "conversations":
             rows["Lambda"] = 2 * self.function(message["seconds"]) + 2 * self.function(0.1)
-            rows["DynamoDB"] = self._table()
+            rows["DynamoDB"] = self.table(*self._units())
             rows["AgentCore Memory"] = self.of("memory_events", message["memory_events"], 1000)
         return rows
 
-    def _table(self) -> float:
-        message = self.message
-        reads = message["polls"] / 2 + 8
-        writes = message["event_writes"] + message["turn_writes"]
+    def table(self, writes: float, reads: float) -> float:
+        """So many units of the table."""
         return self.of("dynamodb_writes", writes) + self.of("dynamodb_reads", reads)
+
+    def access_log(self, requests: float) -> float:
+        """The API's own lines."""
+        return self.of("logs_gb", requests * self.message["access_log_kb"])
+
+    def _units(self) -> tuple[float, float]:
+        """What a turn of `conversations` writes and reads."""
+        message = self.message
+        batches = message["answer_seconds"] / message["poll"]
+        kilobytes = math.ceil(message["output_tokens"] * message["event_bytes"] / batches / 1024)
+        events = 2 * batches * (kilobytes + 1)  # a transaction: the batch, and the turn, which knows its last event
+        writes = sum(message[f"{name}_writes"] for name in ("begin", "end", "mark", "rate")) + events
+        looks = message["seconds"] / message["poll"] + message["seconds"] / message["cancel_poll"]
+        silent = message["seconds"] - message["answer_seconds"]  # then the turn itself is looked at, each second
+        reads = sum(message[f"{name}_reads"] for name in ("begin", "end", "page"))
+        return writes, reads + looks + silent + batches
 
 
 class Flood:
@@ -89,14 +104,33 @@ class Flood:
         if self._pattern in ("direct", "front-door"):
             return int(flood["requests"])
         by_place = self.hours * 3600 / message["seconds"] * flood["concurrent_turns"]
-        by_rate = self.hours * 3600 / flood["user_window"] * flood["user_requests"]
-        most = min(flood["requests"], by_place, by_rate)
+        most = min(by_place, self._admitted())
         if budget:
             days = int(self.hours // 24) + 1
             most = min(
                 most, days * flood["user_tokens_per_day"] // (message["input_tokens"] + message["output_tokens"])
             )
         return int(most)
+
+    def _admitted(self) -> float:
+        """How many requests the user's rate lets through."""
+        flood = self._flood
+        return float(min(flood["requests"], self.hours * 3600 / flood["user_window"] * flood["user_requests"]))
+
+    def _refused(self, turns: int, *, budget: bool) -> float:
+        """All requests that run no turn: by the rate, and behind it for want of a place, or of a budget."""
+        costs, flood = self._costs, self._flood
+        by_rate, behind = flood["requests"] - self._admitted(), self._admitted() - turns
+        after_rate = flood["concurrent_turns"]
+        if budget:
+            aside = costs.message["begin_writes"] if self._pattern == "conversations" else flood["relay_aside_writes"]
+            after_rate = flood["place_writes"] + aside
+        writes = by_rate * flood["rate_refused_writes"] + behind * (flood["rate_admitted_writes"] + after_rate)
+        reads = by_rate * flood["rate_refused_reads"]
+        if budget and self._pattern == "conversations":
+            reads += behind * costs.message["begin_reads"]
+        each = costs.function(flood["refused_seconds"]) + costs.of("logs_gb", flood["refused_log_kb"])
+        return costs.table(writes, reads) + (by_rate + behind) * each
 
     def with_token(self, *, budget: bool = False) -> float:
         """By somebody with a valid token. In the first two patterns it opens the agent itself, past everything."""
@@ -107,14 +141,17 @@ class Flood:
         bill = turns * sum(rows.get(name, 0.0) for name in shared)
         if self._pattern in ("two-doors", "conversations"):
             requests = self._flood["requests"]
-            refused = costs.function(0.02) + costs.of("logs_gb", 1.0) + costs.of("dynamodb_writes", 1)
             bill += costs.of("api_requests", requests) + costs.of("waf_requests", requests)
-            bill += (requests - turns) * refused
+            bill += costs.access_log(requests) + self._refused(turns, budget=budget)
         return bill
 
     def stranger(self) -> float:
-        """By somebody without one. AWS bills WAF for each request; what the authorizer refuses costs nothing more."""
-        return 0.0 if self._pattern == "direct" else self._costs.of("waf_requests", self._flood["requests"])
+        """By somebody without one. WAF is billed for each request, and what the authorizer refuses is in the API's log;
+        it costs nothing more."""
+        requests = self._flood["requests"]
+        if self._pattern == "direct":
+            return 0.0
+        return self._costs.of("waf_requests", requests) + self._costs.access_log(requests)
 
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
@@ -131,19 +168,23 @@ def render() -> str:
 ONE_MESSAGE = """## One message
 
 {input_tokens} tokens in and {output_tokens} out with `{model}`, {seconds:.0f} seconds, {messages_per_session} messages
-in a session. Dollars for a thousand messages:
+in a session; the table counts a budget of user, tenant and all. Dollars for a thousand messages:
 """
 
 A_FLOOD = """## A flood of {requests:,} requests
 
 At {per_second:.0f} a second, which is as fast as AgentCore begins sessions: {hours:.1f} hours. By a stranger without a
 token; by one user with a valid one; and by that user where `budget.user_tokens_per_day = {user_tokens_per_day}`. Other
-limits are the defaults: {concurrent_turns} turns at once, {user_requests} requests in {user_window:.0f} seconds.
+limits are the defaults: {concurrent_turns} turns at once, {user_requests} requests in {user_window:.0f} seconds. A
+budget is that of a UTC day, and the flood is taken to lie within one: past midnight it buys as many turns again.
 
 | pattern | stranger | one user: turns that run | one user: bill | with the budget: turns | bill |
 | --- | ---: | ---: | ---: | ---: | ---: |"""
 
 LESSON = """
+With a budget the bill is mostly refusals: each is a function's invocation, its lines and the API's in the
+log, and conditions in the table that do not hold, which DynamoDB bills as writes.
+
 This is denial of wallet in numbers. In `direct` every request that a token opens is a run that is paid. In `front-door`
 there is a filter, a throttle and a log, and all of them can be walked around with the same token, at the agent's own
 address. From `two-doors` on a user's token opens nothing but the front door: what a flood buys there is refusals, and

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from doorward.model.settings import FrontDoorSettings
+from doorward.model.settings import FrontDoorSettings, FunctionsSettings
+from doorward.services.chat.handed_runs import LOOK_FOR_CANCEL
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 
@@ -25,6 +26,19 @@ def test_the_flood_meets_the_limits_that_are_the_default() -> None:
     assert flood["concurrent_turns"] == front_door.concurrent_turns
     assert flood["user_requests"] == front_door.user_requests
     assert flood["user_window"] == front_door.user_window
+
+
+def test_a_turn_is_looked_at_as_often_as_the_functions_do() -> None:
+    assert TABLE["message"]["poll"] == FunctionsSettings().poll
+    assert TABLE["message"]["cancel_poll"] == LOOK_FOR_CANCEL
+
+
+def test_refusals_are_counted_with_their_lines_and_their_writes() -> None:
+    requests = TABLE["flood"]["requests"]
+    assert Flood(COSTS, "front-door").stranger() > COSTS.of("waf_requests", requests)
+    for pattern in ("two-doors", "conversations"):
+        spent = Flood(COSTS, pattern).with_token(budget=True)
+        assert spent > COSTS.of("api_requests", requests) + COSTS.of("dynamodb_writes", 3 * requests)
 
 
 def test_a_token_that_opens_the_agent_buys_every_run_and_one_that_does_not_buys_few() -> None:

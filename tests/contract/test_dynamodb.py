@@ -252,7 +252,9 @@ async def test_of_many_requests_at_once_at_two_functions_as_many_are_admitted_as
     assert not (await rates[1].take("anna")).admitted
     now[0] += 1
     assert (await rates[0].take("anna")).admitted
+    watched.place.forget()
     assert not (await rates[1].take("anna")).admitted
+    assert watched.place.calls == {"UpdateItem": 3, "GetItem": 1}, "as the page of costs counts it"
 
 
 async def test_a_rate_is_counted_alone_while_the_table_does_not_answer(watched: Watched) -> None:
