@@ -35,6 +35,7 @@ BURST, MORE = "no higher rate, but more of them at once", "a higher rate"
         ((10, 3600.0), (10, 600), MORE),
         ((5, 0.5), (600, 60), BURST),
         ((1_000_000_000, 0.5), (2_000_000_000, 60), BURST),
+        ((1_000_000_000, 1e-310), (2_000_000_000, 60), BURST),
     ],
 )
 def test_the_rule_is_as_near_as_waf_can_be_and_what_is_looser_is_said(

@@ -130,7 +130,10 @@ def _nearest(limits: Limits) -> tuple[int, int]:
     requests, window = limits.address_requests, limits.address_window
     fitting = (each for each in _WINDOWS if each >= window and requests * each >= _LEAST * window)
     seconds = next(fitting, _WINDOWS[-1])
-    return min(_MOST, max(_LEAST, int(requests * seconds / window))), seconds
+    # Compared first: the quotient of a window of nearly nothing is no number.
+    if requests * seconds >= _MOST * window:
+        return _MOST, seconds
+    return max(_LEAST, int(requests * seconds / window)), seconds
 
 
 def looser(plan: Plan) -> list[str]:
