@@ -97,7 +97,7 @@ def write(settings: Settings, pattern: Pattern, out: Path) -> Written:
         (folder / "README.md").write_text(_guide(plan, templates["template.yaml"]), encoding="utf-8")
 
     replace_folder(out, make)
-    notes = [*left_behind(settings), *looser(plan)]
+    notes = [*left_behind(settings, plan.limits.body_bytes), *looser(plan)]
     return Written(templates=[out / name for name in templates], unseen=package.unseen, notes=notes)
 
 
@@ -145,7 +145,7 @@ def _page_config(plan: Plan) -> dict[str, Any]:
         "model": plan.model,
         "rehearsal": plan.model == "rehearsal",
         "max_message_characters": plan.limits.message_characters,
-        "on_busy": "reject",
+        "on_busy": plan.environment.get("DOORWARD_CHAT_ON_BUSY", "reject"),
         "console": False,
         "direct": None,
         "api": "@ApiUrl@",

@@ -1,5 +1,6 @@
 """What becomes of a setting on AWS, by `doorward deploy aws`: it goes along, or somebody hears that it does not."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,25 @@ import yaml
 from click.testing import CliRunner, Result
 
 from doorward.cli.main import root
-from doorward.compose.deployed_settings import left_behind, variables
+from doorward.compose.deployed_settings import left_behind
+from doorward.compose.deploying import plan_of
 from doorward.compose.settings import known_keys, variable_of
+from doorward.deploy.aws.patterns import template
 from doorward.errors import ConfigurationError
 from doorward.model.settings import Pattern, Settings
 
-# The template says these itself, or is made from them.
-OF_THE_TEMPLATE = {
-    *("agent.arn", "agent.file", "agent.memory", "allow_pattern_in_production", "allow_twins_in_production"),
-    *(
-        "chat.memory",
-        "data",
-        "environment",
-        "functions.api",
-        "functions.table",
-        "functions.turns",
-        "pattern",
-        "telemetry.log_format",
-    ),
+# What of each setting lies in the template as something else than its variable.
+EVERYWHERE = (
+    *("agent.arn", "agent.file", "allow_pattern_in_production", "allow_twins_in_production", "data", "environment"),
+    *("functions.api", "functions.table", "functions.turns", "pattern", "telemetry.log_format"),
+)
+EDGE = ("front_door.address_requests", "front_door.address_window", "front_door.max_message_characters")
+ELSEWHERE: dict[Pattern, tuple[str, ...]] = {
+    "direct": EVERYWHERE,
+    "front-door": (*EVERYWHERE, *EDGE, "front_door.max_body_bytes"),
+    "two-doors": EVERYWHERE,
+    "conversations": (*EVERYWHERE, "chat.memory", "chat.names"),
 }
-OF_THE_EDGE = {"front_door.address_requests", "front_door.address_window", "front_door.max_body_bytes"}
 OF_TENANTS = """
 [sign_in]
 tenant_claim = "custom:tenant"
@@ -105,11 +105,11 @@ secret_access_key = "kjhfsd8762jhsdf9876sdfkjh"
     assert "kjhfsd8762" not in result.output
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(60, "60.0"), (840, "840.0"), (900, "840"), (3600, "840")])
+@pytest.mark.parametrize(("seconds", "said"), [(60, "60.0"), (840, "840.0"), (880, "840"), (900, "840"), (3600, "840")])
 def test_a_turn_ends_before_its_function_does(tmp_path: Path, seconds: int, said: str) -> None:
     result = deploy(tmp_path, "conversations", f"[agent]\nturn_timeout = {seconds}\n")
     assert result.exit_code == 0
-    assert ("840 s at most" in result.stderr) == (seconds > 900)
+    assert ("840 s at most" in result.stderr) == (seconds in (880, 3600))
     assert of_function(tmp_path, "TurnsFunction")["DOORWARD_AGENT_TURN_TIMEOUT"] == said
     timeout = resources(tmp_path)["TurnsFunction"]["Properties"]["Timeout"]
     assert float(said) + 60 <= timeout <= 900
@@ -122,6 +122,9 @@ def test_a_turn_ends_before_its_function_does(tmp_path: Path, seconds: int, said
         ('[agent]\nmodel = "bedrock:a"\nmodel_url = "https://models.example.com"\n', "not_on_aws"),
         ('[agent]\nnetwork = "none"\n', "not_on_aws"),
         ("[functions]\nanswer_within = 56\n", "not_on_aws"),
+        ('[chat]\non_busy = "interrupt"\n', "not_on_aws"),
+        (f'[sign_in]\nrole_claim = "{"x" * 2400}"\n', "not_on_aws"),
+        ('[sign_in]\nrole_claim = "${Api}"\n', "not_on_aws"),
         ('[agent]\nmodel = "bedrock_converse:x.y"\n[budget]\nuser_money_per_day = 1\n', "price_unknown"),
         ('[agent]\nmodel = "bedrock_converse:x.y"\nturn_money = 1\n', "price_unknown"),
     ],
@@ -133,6 +136,38 @@ def test_what_would_not_hold_there_is_refused_and_nothing_is_written(tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_cut_short_there_is_said(tmp_path: Path) -> None:
+    text = "[agent]\nturn_timeout = 300\n[functions]\nanswer_within = 10\n[front_door]\nmax_body_bytes = 500000\n"
+    result = deploy(tmp_path, "two-doors", text)
+    assert result.exit_code == 0
+    assert of_function(tmp_path)["DOORWARD_FUNCTIONS_ANSWER_WITHIN"] == "10.0"
+    assert "A turn takes 55 s at most there" in result.stderr
+    assert "The body of a request is 65536 bytes at most there" in result.stderr
+    assert deploy(tmp_path, "two-doors", "").exit_code == 0
+    assert of_function(tmp_path)["DOORWARD_FUNCTIONS_ANSWER_WITHIN"] == "55"
+
+
+@pytest.mark.parametrize("pattern", ["direct", "front-door", "two-doors", "conversations"])
+def test_what_only_a_gateway_of_one_process_holds_is_said(tmp_path: Path, pattern: str) -> None:
+    text = "[front_door]\nwaiting_requests = 5\n[agent]\nmodel_breaker_failures = 2\n"
+    result = deploy(tmp_path, pattern, text)
+    assert "NOT HELD: nothing in " in result.stderr
+    assert "holds front_door.waiting_requests, agent.model_breaker_failures." in result.stderr
+
+
+@pytest.mark.parametrize("pattern", ["direct", "front-door"])
+def test_a_wait_for_functions_means_nothing_where_there_are_none(tmp_path: Path, pattern: str) -> None:
+    result = deploy(tmp_path, pattern, "[functions]\nanswer_within = 100\n")
+    assert result.exit_code == 0
+    assert "functions.answer_within" in result.stderr
+
+
+def test_the_page_says_what_the_functions_do_with_a_message_for_a_busy_conversation(tmp_path: Path) -> None:
+    assert deploy(tmp_path, "conversations", '[chat]\non_busy = "enqueue"\n').exit_code == 0
+    page = yaml.safe_load((tmp_path / "out" / "page-config.json").read_text(encoding="utf-8"))
+    assert page["on_busy"] == of_function(tmp_path)["DOORWARD_CHAT_ON_BUSY"] == "enqueue"
+
+
 def test_a_limit_in_dollars_goes_along_with_a_model_that_has_a_price(tmp_path: Path) -> None:
     model = "bedrock_converse:eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
     result = deploy(tmp_path, "two-doors", f'[agent]\nmodel = "{model}"\n[budget]\nuser_money_per_day = 1.5\n')
@@ -142,27 +177,52 @@ def test_a_limit_in_dollars_goes_along_with_a_model_that_has_a_price(tmp_path: P
 
 @pytest.mark.parametrize("pattern", ["direct", "front-door", "two-doors", "conversations"])
 def test_no_setting_is_dropped_without_a_word(pattern: Pattern) -> None:
-    """Each with another value than its default goes along, is named, or is what the template is made from."""
-    made = OF_THE_TEMPLATE | (OF_THE_EDGE if pattern != "direct" else {"front_door.max_body_bytes"})
+    """Each with another value than its default is a variable in the template, with that value; or it is named."""
+    keys = [key for key, _ in known_keys() if "[]" not in key and key not in ELSEWHERE[pattern]]
     silent = []
-    for key, item in known_keys():
-        if "[]" in key or key in made:
-            continue
-        settings = msgspec.structs.replace(changed(Settings(), key), pattern=pattern)
-        told = " ".join(left_behind(settings))
-        # Besides those that are given in any case, and for another reason.
-        gone_along = variable_of(key) in variables(settings, 1000)
-        if not gone_along and key not in told:
-            silent.append((key, item.default))
-    # It is checked against the schema of API Gateway there.
-    assert silent == ([("front_door.max_message_characters", 32000)] if pattern == "front-door" else [])
+    for first in range(0, len(keys), 20):  # so many, since there is a bound on all variables together
+        settings = msgspec.structs.replace(Settings(), pattern=pattern)
+        for key in keys[first : first + 20]:
+            settings = changed(settings, key)
+        plan = plan_of(settings, pattern)
+        given = variables_in(template(plan))
+        told = {
+            word.strip(".") for word in re.findall(r"[a-z_.]+", " ".join(left_behind(settings, plan.limits.body_bytes)))
+        }
+        silent += [
+            key
+            for key in keys[first : first + 20]
+            if (variable_of(key), text_of(settings, key)) not in given and key not in told
+        ]
+    assert not silent
+
+
+def variables_in(made: Any) -> set[tuple[str, str]]:
+    """Of all functions and of the agent."""
+    properties = [each["Properties"] for each in made["Resources"].values()]
+    maps = [each["EnvironmentVariables"] for each in properties if "EnvironmentVariables" in each]
+    maps += [each["Environment"]["Variables"] for each in properties if "Environment" in each]
+    return {(name, value) for each in maps for name, value in each.items() if isinstance(value, str)}
+
+
+def text_of(settings: Any, key: str) -> str:
+    for part in key.split("."):
+        settings = getattr(settings, part)
+    if isinstance(settings, tuple):
+        return ",".join(settings)
+    return str(settings).lower() if isinstance(settings, bool) else str(settings)
 
 
 def changed(settings: Any, key: str) -> Any:
-    """With another value for `key`, whatever it means."""
+    """With another value for `key`, whatever it means: numbers are lower, which no bound of AWS's is below."""
     name, _, rest = key.partition(".")
     now = getattr(settings, name)
     if rest:
         return msgspec.structs.replace(settings, **{name: changed(now, rest)})
-    other = not now if isinstance(now, bool) else now + 1 if isinstance(now, int | float) else ("other",)
-    return msgspec.structs.replace(settings, **{name: "other" if isinstance(now, str) or now is None else other})
+    if isinstance(now, bool):
+        other: Any = not now
+    elif isinstance(now, int | float):
+        other = now / 2 if now > 1 and isinstance(now, float) else max(now - 1, 1) if now > 1 else now + 1
+    else:
+        other = "other" if isinstance(now, str) or now is None else ("other",)
+    return msgspec.structs.replace(settings, **{name: other})

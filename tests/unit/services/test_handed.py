@@ -271,6 +271,45 @@ async def test_a_busy_conversation_refuses_or_waits_and_cannot_be_interrupted_he
             )
 
 
+async def test_so_many_wait_for_a_busy_conversation_and_the_next_is_told(there: Functions) -> None:
+    """AP-LIM-04: counted by all functions together, and a place in the line is free again when its holder leaves."""
+    there.options = msgspec.structs.replace(there.options, queue_length=2, turns_per_user=None)
+    session, patient = "s" * 36, HandedOptions(answer_within=20.0, poll=0.02, streams_per_user=2)
+    await begun(there, session_id=session)
+    running = there.runner.handed()
+
+    def waits() -> asyncio.Task[Any]:
+        sending = Sending(on_busy="enqueue")
+        start = there.chat(patient).start(ANNA, "hello", session_id=session, request_id="r", sending=sending)
+        return asyncio.create_task(start)
+
+    async def in_line(number: int) -> None:
+        for _ in range(1000):
+            if await there.stores.marks.taken(f"queue/{ANNA.key}/{session}/{number}"):
+                return
+            await asyncio.sleep(0.01)
+        pytest.fail(f"nobody is in place {number}")
+
+    first = waits()
+    await in_line(0)
+    leaves = waits()
+    await in_line(1)
+    with pytest.raises(TooManyRequests) as refused:
+        await waits()
+    assert refused.value.code == "turn_queue_full"
+    leaves.cancel()
+    await asyncio.wait({leaves})
+    assert not await there.stores.marks.taken(f"queue/{ANNA.key}/{session}/1")
+    second = waits()
+    await in_line(1)
+    await there.runs.run(running, deadline=time.time() + 60)
+    done, _ = await asyncio.wait({first, second}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    assert len(done) == 1
+    await there.run()
+    async with asyncio.timeout(10):
+        await asyncio.gather(first, second)
+
+
 async def test_a_lost_turn_is_closed_by_the_sweep_and_one_that_still_runs_is_left(there: Functions) -> None:
     turn_id = await begun(there)
     assert await there.runs.sweep(lost_after=60.0, untaken_after=60.0) == 0

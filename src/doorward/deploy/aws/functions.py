@@ -90,7 +90,7 @@ def _relay(plan: Plan) -> Function:
         memory=512,
         timeout=60,
         statements=[*_table(), _invoke()],
-        environment={**_shared(), **_agent_address(), "DOORWARD_FUNCTIONS_ANSWER_WITHIN": str(RELAY_SECONDS)},
+        environment={**_shared(), **_agent_address()},
         runs_agent=True,
     )
 

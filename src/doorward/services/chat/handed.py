@@ -155,17 +155,34 @@ class HandedChat:
 
     async def _begin(self, job: TurnJob, asked: Asked) -> Turn:
         """Store it. With ``enqueue``, wait while another turn of the conversation runs, in no certain order."""
-        wait = min(self._options.queue_timeout, self._handed.answer_within) if asked.on_busy == "enqueue" else 0.0
-        deadline = self._clock() + wait
-        while True:
-            try:
-                return await self._turns.begin(job.new)
-            except Conflict as error:
-                if error.code != "turn_active" or asked.on_busy != "enqueue":
-                    raise
-                if self._clock() >= deadline:
-                    raise Conflict("The conversation was busy for too long.", code="turn_queue_timeout") from None
-            await asyncio.sleep(self._handed.poll)
+        if asked.on_busy != "enqueue":
+            return await self._turns.begin(job.new)
+        return await self._begun(job) or await self._in_line(job, asked.user)
+
+    async def _in_line(self, job: TurnJob, user: User) -> Turn:
+        deadline = self._clock() + min(self._options.queue_timeout, self._handed.answer_within)
+        line = f"queue/{user.key}/{job.new.session_id}"
+        place = await self._places.take(line, self._options.queue_length, until=deadline)
+        if place is None:
+            raise TooManyRequests("Too many messages wait here.", retry_after=1.0, code="turn_queue_full")
+        try:
+            while self._clock() < deadline:
+                await asyncio.sleep(self._handed.poll)
+                begun = await self._begun(job)
+                if begun is not None:
+                    return begun
+        finally:
+            await self._places.give(place)
+        raise Conflict("The conversation was busy for too long.", code="turn_queue_timeout")
+
+    async def _begun(self, job: TurnJob) -> Turn | None:
+        """None while another turn of the conversation runs."""
+        try:
+            return await self._turns.begin(job.new)
+        except Conflict as error:
+            if error.code != "turn_active":
+                raise
+            return None
 
     async def _hand_over(self, job: TurnJob, place: str) -> None:
         """INVARIANT: a turn that was begun and that nobody runs is closed at once."""
