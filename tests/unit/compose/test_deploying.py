@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -172,7 +173,9 @@ def test_a_package_holds_its_modules_compiled_and_nobody_reads_their_sources(
     there = tmp_path / "task"
     with zipfile.ZipFile(packed.path) as archive:
         archive.extractall(there)
-    (there / "module.py").write_text("VALUE = 2\n", encoding="utf-8")
+    # Neither its length nor its time may be asked for.
+    (there / "module.py").write_text("VALUE = 'another'\n", encoding="utf-8")
+    os.utime(there / "module.py", (0, 0))
     said = subprocess.run(
         [sys.executable, "-B", "-c", "import module; print(module.VALUE)"],
         check=True,
@@ -191,6 +194,14 @@ def test_without_the_python_that_will_run_it_a_package_is_not_compiled_and_that_
     assert compiled.names == ["bootstrap", "module.py", f"__pycache__/module.{sys.implementation.cache_tag}.pyc"]
     assert "is not compiled: this is Python" in plain.said
     assert compiled.path != plain.path
+
+
+def test_where_who_packs_keeps_compiled_modules_changes_no_package(
+    written: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = Packed(written, tmp_path).names
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
+    assert Packed(written, tmp_path).names == names
 
 
 def test_what_is_no_python_goes_along_as_it_is(written: dict[str, Path], tmp_path: Path) -> None:
