@@ -1,4 +1,4 @@
-"""`deploy.sh` and `remove.sh` as a shell runs them, with a stand-in for the AWS CLI that records what it was asked."""
+"""The scripts for AWS as a shell runs them, with stand-ins for the AWS CLI and for Python that record what is asked."""
 
 import json
 import os
@@ -243,3 +243,59 @@ def test_what_the_take_down_names_is_all_that_the_templates_keep(
     artifacts = yaml.safe_load((deployed.out / "artifacts.yaml").read_text(encoding="utf-8"))["Resources"]
     buckets += [name for name, item in artifacts.items() if item["Type"] == "AWS::S3::Bucket"]
     assert buckets == ["PageBucket", "Artifacts"]
+
+
+PYTHON = """#!/bin/sh
+echo "${0##*/} $*" >>"${0%/*}/calls"
+case "$*" in *--version) exit "$(cat "$0.pip")" ;; esac
+"""
+
+
+def built_with(deployed: Shell, *, pip_of_the_right_one: int, chosen: str = "") -> set[str]:
+    """Which of the Pythons installs and packs."""
+    for name, pip in (("python3.13", pip_of_the_right_one), ("python3", 0), ("python-of-mine", 0)):
+        (deployed.bin / name).write_text(PYTHON, encoding="utf-8")
+        (deployed.bin / name).chmod(0o755)
+        (deployed.bin / f"{name}.pip").write_text(str(pip), encoding="utf-8")
+    environment = {**os.environ, "PATH": f"{deployed.bin}:{os.environ['PATH']}", "PYTHON": chosen}
+    subprocess.run(["sh", str(deployed.out / "build.sh")], check=True, env=environment, timeout=60)
+    calls = (deployed.bin / "calls").read_text(encoding="utf-8").splitlines()
+    work = [call.split() for call in calls if not call.endswith("--version")]
+    assert [call[1:4] for call in work if call[1] == "-m"] == [["-m", "pip", "install"]] * 2
+    assert [call[1:] for call in work if call[1] != "-m"] == [
+        ["pack.py", f"build/{part}", "3.13"] for part in ("functions", "agent")
+    ]
+    return {call[0] for call in work}
+
+
+def test_packages_are_built_with_the_python_that_runs_them_where_it_has_pip(shell: Callable[[str], Shell]) -> None:
+    assert built_with(shell("two-doors"), pip_of_the_right_one=0) == {"python3.13"}
+
+
+def test_without_it_or_its_pip_they_are_built_with_the_usual_one(shell: Callable[[str], Shell]) -> None:
+    assert built_with(shell("two-doors"), pip_of_the_right_one=1) == {"python3"}
+
+
+def test_who_names_a_python_gets_it(shell: Callable[[str], Shell]) -> None:
+    assert built_with(shell("two-doors"), pip_of_the_right_one=0, chosen="python-of-mine") == {"python-of-mine"}
+
+
+def test_an_image_is_built_also_with_a_file_that_is_no_python_of_its_version(
+    shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    deployed = shell("direct")
+    lines = (deployed.out / "agent" / "Containerfile").read_text(encoding="utf-8").splitlines()
+    (command,) = [line.removeprefix("RUN ") for line in lines if "compileall" in line]
+    (deployed.bin / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (deployed.bin / "python").chmod(0o755)
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "a_template.py").write_text("import {{ module }}\n", encoding="utf-8")
+    (app / "module.py").write_text("VALUE = 1\n", encoding="utf-8")
+    environment = {**os.environ, "PATH": f"{deployed.bin}:{os.environ['PATH']}"}
+    said = subprocess.run(
+        ["sh", "-c", command], check=False, capture_output=True, text=True, cwd=app, env=environment, timeout=60
+    )
+    assert said.returncode == 0, said.stderr
+    assert "a_template.py" in said.stdout
+    assert [path.name.partition(".")[0] for path in app.glob("__pycache__/*")] == ["module"]
