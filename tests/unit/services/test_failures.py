@@ -18,6 +18,7 @@ from doorward.errors import (
     Forbidden,
     InvalidInput,
     StoreUnavailable,
+    TextRefused,
     TooManyRequests,
 )
 from doorward.model.chat import TurnStatus
@@ -126,15 +127,14 @@ async def test_an_event_loop_that_goes_down_leaves_the_turn_interrupted(house: H
 
 
 class Refusals:
-    """A store that refuses its next writes."""
+    """A store that refuses its next writes, so many times or with these errors."""
 
-    def __init__(self, count: int) -> None:
-        self.left = count
+    def __init__(self, count: int = 0, *errors: DoorwardError) -> None:
+        self.left = [*(StoreUnavailable("The store is full.") for _ in range(count)), *errors]
 
     async def __call__(self) -> None:
         if self.left:
-            self.left -= 1
-            raise StoreUnavailable("The store is full.")
+            raise self.left.pop(0)
 
 
 async def test_a_message_that_cannot_be_stored_starts_nothing(house: House) -> None:
@@ -167,8 +167,11 @@ async def test_an_answer_that_the_memory_never_takes_has_failed_for_its_reader_a
         house.says(sse(delta("it is ")), more, sse(delta("noon")))
         turn_id, session_id = await start(house)
         reading = asyncio.create_task(house.follow(ANNA, turn_id))
+        waiting = asyncio.create_task(house.chat.answer(ANNA, turn_id))
         more.set()
         seen = await reading
+        with pytest.raises(StoreUnavailable):
+            await waiting
         assert last(seen)["code"] == "store_unavailable"
         assert await house.stored(turn_id) == seen
         turn = await house.chat.turn(ANNA, turn_id)
@@ -195,3 +198,16 @@ async def test_an_end_that_cannot_be_stored_is_told_and_tried_again(house: House
     assert (await house.chat.answer(ANNA, turn_id)).response == "whole"
     assert last(await house.follow(ANNA, turn_id))["type"] == "RUN_FINISHED"
     await start(house, session_id)
+
+
+async def test_an_answer_that_is_refused_for_good_only_at_a_later_try_has_failed_too(house: House) -> None:
+    house.turns.before["finish"] = Refusals(1, TextRefused("The session is full."))
+    house.says(sse("whole"))
+    turn_id, session_id = await start(house)
+    with pytest.raises(StoreUnavailable):
+        await house.chat.answer(ANNA, turn_id)
+    await asyncio.gather(*house.chat._chores)
+    turn = await house.chat.turn(ANNA, turn_id)
+    assert (turn.status, turn.error_code) == (TurnStatus.FAILED, "store_unavailable")
+    assert last(await house.stored(turn_id))["code"] == "store_unavailable"
+    assert (await house.messages(session_id))[1:] == [("assistant", "", "failed")]
