@@ -197,6 +197,21 @@ async def test_a_conflict_that_agentcore_says_will_pass_is_waited_out(conflicts)
     assert {body for _, body in calls} == {call().payload}
 
 
+async def test_the_connection_of_a_conflict_is_given_back_before_the_next_knock():
+    connections = []
+
+    async def answer(request):
+        connections.append(request.transport)
+        if len(connections) <= 4:
+            return web.Response(status=409, headers={"x-amzn-errortype": "RetryableConflictException"})
+        return web.Response(text='{"response":"hi"}')
+
+    async with other_server(answer) as url, plain_knock(url) as knock:
+        assert await whole(await knock.invoke(call())) == b'{"response":"hi"}'
+
+    assert (len(connections), len(set(connections))) == (5, 1)
+
+
 @pytest.mark.parametrize(("kind", "calls"), [("RetryableConflictException", 5), ("ConflictException", 1), ("", 1)])
 async def test_a_conflict_that_stays_is_a_busy_session(kind, calls):
     asked = []
