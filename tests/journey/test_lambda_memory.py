@@ -1,5 +1,6 @@
 """A `conversations` house as on AWS: functions, the agent's own container behind a stand-in for AgentCore Runtime,
-which erases nothing, and its checkpoints in a memory, a service apart. Who erases there is the turns function."""
+which erases nothing, and its checkpoints in a memory, a service apart. Who erases there is the sweep, which runs
+here in the process of the turns function."""
 
 import json
 from collections.abc import Iterator

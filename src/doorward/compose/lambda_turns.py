@@ -1,6 +1,7 @@
 """The turns function: runs one turn after the other, each in an invocation of its own, and closes those that were lost.
 
-``python -m doorward.compose.lambda_turns``, started by AWS Lambda. No request of a user reaches it.
+``python -m doorward.compose.lambda_turns``, started by AWS Lambda. No request of a user reaches it. On AWS it is two
+functions: one runs turns, and one, by a schedule, sweeps, so that many turns do not hold up the sweep.
 """
 
 import sys

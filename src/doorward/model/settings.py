@@ -194,7 +194,7 @@ class AgentSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     memory: Annotated[
         str,
         note(
-            "Id of the AgentCore Memory for checkpoints, read on AWS by the agent's package and the turns function, "
+            "Id of the AgentCore Memory for checkpoints, read on AWS by the agent's package and the sweep function, "
             "which erases there what a user deletes; empty: none."
         ),
     ] = ""

@@ -9,7 +9,7 @@ from doorward.deploy.aws.patterns import template
 
 PATTERNS = ("direct", "front-door", "two-doors", "conversations")
 SIGNED = ("two-doors", "conversations")
-NAMES = ("Chat", "Turns", "Conversations")
+NAMES = ("Chat", "Turns", "Sweep", "Conversations")
 
 
 def made(pattern: str, **options: Any) -> dict[str, Any]:

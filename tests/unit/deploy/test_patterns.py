@@ -32,6 +32,9 @@ def test_the_agent_takes_a_users_token_only_where_the_pattern_is_so(pattern: str
     assert ("AuthorizerConfiguration" in agent) is (pattern not in SIGNED)
 
 
+STOP = "bedrock-agentcore:StopRuntimeSession"
+
+
 @pytest.mark.parametrize(("pattern", "caller"), [("two-doors", "ChatRole"), ("conversations", "TurnsRole")])
 def test_one_role_may_run_the_agent_and_everybody_else_is_denied(pattern: str, caller: str) -> None:
     """AP-BYP-01, AP-BYP-03: also for whoever has InvokeAgentRuntime by another policy of the account."""
@@ -48,6 +51,12 @@ def test_one_role_may_run_the_agent_and_everybody_else_is_denied(pattern: str, c
         assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["NobodyElse"]["Action"]
         assert "bedrock-agentcore:InvokeAgentRuntimeForUser" in rules["OnlyOurService"]["Action"]
         assert rules["OnlyOurService"]["Principal"] == {"AWS": [f"${{{caller}.Arn}}"]}
+        ending = [f"${{{name}.Arn}}" for name in roles if may(roles[name], STOP)]
+        assert ending == [f"${{{name}.Arn}}" for name in (caller, "SweepRole") if name in roles]
+        assert rules["OnlyOurServicesStop"]["Principal"] == {"AWS": ending}
+        assert rules["NobodyElseStops"]["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": ending}}
+        for end in ("OnlyOurServicesStop", "NobodyElseStops"):
+            assert rules[end]["Action"] == [STOP]
 
 
 def test_nobody_opens_a_shell_and_nobody_but_one_role_uses_the_runtime_in_any_way_that_aws_knows() -> None:
@@ -58,17 +67,17 @@ def test_nobody_opens_a_shell_and_nobody_but_one_role_uses_the_runtime_in_any_wa
     shells = {name for name in used if "command" in name}
     assert len(used) >= 6
     assert len(shells) >= 2
-    used |= {"bedrock-agentcore:getagentcard", "bedrock-agentcore:stopruntimesession"}
+    used |= {"bedrock-agentcore:getagentcard"}
     for pattern in SIGNED:
         found = made(pattern)
         for policy in of_kind(found, "AWS::BedrockAgentCore::ResourcePolicy").values():
             rules = {each["Sid"]: each for each in json.loads(policy["Policy"]["Fn::Sub"])["Statement"]}
             assert {action.lower() for action in rules["NobodyElse"]["Action"]} == used
             assert {action.lower() for action in rules["NoShell"]["Action"]} == shells
-            assert "bedrock-agentcore:StopRuntimeSession" in rules["OnlyOurService"]["Action"]
+            assert rules["NobodyElseStops"]["Effect"] == "Deny"
         agent = of_kind(found, "AWS::IAM::Role")["AgentRole"]
         (none,) = [rule for rule in statements(agent) if rule["Sid"] == "CallsNoAgent"]
-        assert used <= {action.lower() for action in none["Action"]}
+        assert {*used, STOP.lower()} <= {action.lower() for action in none["Action"]}
 
 
 def test_the_functions_that_people_reach_can_neither_run_nor_stop_an_agent() -> None:
@@ -212,8 +221,26 @@ def test_a_stage_is_throttled_and_logs_no_token_and_no_body(pattern: str) -> Non
 
 
 def test_a_turn_is_never_run_again_by_lambda_itself() -> None:
-    (once,) = of_kind(made("conversations"), "AWS::Lambda::EventInvokeConfig").values()
-    assert once["MaximumRetryAttempts"] == 0
+    found = made("conversations")["Resources"]
+    for name in ("Turns", "Sweep"):
+        once = found[f"{name}Once"]["Properties"]
+        assert (once["FunctionName"], once["MaximumRetryAttempts"]) == ({"Ref": f"{name}Function"}, 0)
+
+
+def test_what_closes_lost_turns_is_not_held_up_by_what_is_reserved_for_turns() -> None:
+    """AP-WALLET. Else nobody would close them, nor give their places and budgets back, as long as turns are many."""
+    found = made("conversations")
+    (rule,) = of_kind(found, "AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    function = found["Resources"][target["Arn"]["Fn::GetAtt"][0]]["Properties"]
+    assert json.loads(target["Input"]) == {"sweep": True}
+    assert "ReservedConcurrentExecutions" not in function
+    turns = found["Resources"]["TurnsFunction"]["Properties"]
+    assert "ReservedConcurrentExecutions" in turns
+    assert function["Handler"] == turns["Handler"]
+    assert function["Environment"] == turns["Environment"]
+    (opened,) = [each for each in of_kind(found, "AWS::Lambda::Permission").values() if "events" in each["Principal"]]
+    assert opened["FunctionName"] == {"Ref": target["Arn"]["Fn::GetAtt"][0]}
 
 
 def test_data_is_kept_recoverable_and_leaves_when_its_time_is_over() -> None:
@@ -522,8 +549,11 @@ def test_texts_are_in_a_memory_of_their_own_that_leads_no_function_to_an_agent()
         for name in NAMES
     }
     written = {"CreateEvent", "GetEvent", "ListEvents", "DeleteEvent"}
-    assert may_do == {"Chat": written, "Turns": written, "Conversations": {"GetEvent", "ListEvents"}}
+    seen = {"GetEvent", "ListEvents"}
+    assert may_do == {"Chat": written, "Turns": written, "Sweep": written, "Conversations": seen}
+    other = {"Fn::GetAtt": ["AgentMemory", "MemoryArn"]}
     for name in NAMES:
+        assert not allowed(found[f"{name}Role"]["Properties"], "bedrock-agentcore:GetEvent", other)
         function = found[f"{name}Function"]["Properties"]
         assert function["Environment"]["Variables"]["DOORWARD_CHAT_MEMORY"] == {
             "Fn::GetAtt": ["MessageMemory", "MemoryId"]
@@ -535,15 +565,13 @@ def test_texts_are_in_a_memory_of_their_own_that_leads_no_function_to_an_agent()
             role["Policies"].append({"PolicyDocument": {"Statement": [wide]}})
             for action in ("bedrock-agentcore:InvokeAgentRuntime", "bedrock:InvokeModel"):
                 assert not allowed(role, action, agent)
-    other = {"Fn::GetAtt": ["AgentMemory", "MemoryArn"]}
-    assert not allowed(found["TurnsRole"]["Properties"], "bedrock-agentcore:GetEvent", other)
     assert not allowed(found["AgentRole"]["Properties"], "bedrock-agentcore:GetEvent", memory)
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"chat.memory": "texts-0123456789"}], ids=["texts in the table", "in a memory"]
 )
-def test_the_turns_function_erases_in_the_agents_memory_and_nobody_but_it_and_the_agent_reaches_that(
+def test_the_sweep_erases_in_the_agents_memory_and_nobody_but_it_and_the_agent_reaches_that(
     options: dict[str, Any],
 ) -> None:
     memory = {"Fn::GetAtt": ["AgentMemory", "MemoryArn"]}
@@ -560,8 +588,8 @@ def test_the_turns_function_erases_in_the_agents_memory_and_nobody_but_it_and_th
         for name, role in roles.items()
     }
     erasing = {f"bedrock-agentcore:{action}" for action in ("ListSessions", "ListEvents", "DeleteEvent")}
-    assert granted["TurnsRole"] == erasing
-    assert {name for name, actions in granted.items() if actions} == {"TurnsRole", "AgentRole"}
+    assert granted["SweepRole"] == erasing
+    assert {name for name, actions in granted.items() if actions} == {"SweepRole", "AgentRole"}
     for name in ("ChatRole", "ConversationsRole"):
         wide = {"Effect": "Allow", "Action": ["bedrock-agentcore:*"], "Resource": ["*"]}
         roles[name]["Policies"].append({"PolicyDocument": {"Statement": [wide]}})
@@ -570,13 +598,14 @@ def test_the_turns_function_erases_in_the_agents_memory_and_nobody_but_it_and_th
     told = {"Fn::GetAtt": ["AgentMemory", "MemoryId"]}
     assert {name: each.get("DOORWARD_AGENT_MEMORY") for name, each in where.items()} == {
         "Chat": None,
-        "Turns": told,
+        "Turns": told,  # the same code; a sweep there would be refused, and not say that it erased
+        "Sweep": told,
         "Conversations": None,
     }
 
 
 def test_the_key_of_the_agents_memory_is_the_functions_by_way_of_agentcore_alone() -> None:
-    role = of_kind(made("conversations"), "AWS::IAM::Role")["TurnsRole"]
+    role = of_kind(made("conversations"), "AWS::IAM::Role")["SweepRole"]
     (rule,) = [each for each in statements(role) if each["Sid"] == "OwnKeyOfMemory"]
     assert rule["Resource"] == [{"Ref": "OwnKeyArn"}]
     assert rule["Condition"] == {

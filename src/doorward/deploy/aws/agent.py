@@ -36,8 +36,8 @@ _USE = [
     "bedrock-agentcore:InvokeAgentRuntimeWithWebSocketStreamForUser",
     *_SHELL,
     "bedrock-agentcore:GetAgentCard",
-    "bedrock-agentcore:StopRuntimeSession",
 ]
+_STOP = "bedrock-agentcore:StopRuntimeSession"
 _OWN_IMAGE = r"^(|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/doorward-[a-z0-9._/-]+[:@][A-Za-z0-9_.:-]+)$"
 _MEMORY = "AgentMemory"
 _OF_THE_AGENT = ("DOORWARD_AGENT_", "DOORWARD_TELEMETRY_LOG_LEVEL")
@@ -45,11 +45,12 @@ _MODEL = r"arn:[a-z-]+:bedrock:[a-z0-9-]*:[0-9]*:[a-z-]+/[A-Za-z0-9.:_-]+"
 ENDPOINT = "${Agent.AgentRuntimeArn}/runtime-endpoint/DEFAULT"
 
 
-def agent(plan: Plan, callers: tuple[str, ...]) -> Fragment:
-    """The runtime. With `callers` (logical names of roles) only they can call it; without, a user's token opens it."""
+def agent(plan: Plan, callers: tuple[str, ...], stoppers: tuple[str, ...] = ()) -> Fragment:
+    """The runtime. With `callers` (logical names of roles) only they can call it, and `stoppers` end its sessions too;
+    without, a user's token opens it."""
     resources = {"AgentRole": _role(plan), "Agent": _runtime(plan)}
     if callers:
-        resources |= _only_for(callers)
+        resources |= _only_for(callers, stoppers)
     if plan.remembers:
         about = "Checkpoints of the agent, per user and conversation"
         resources[_MEMORY] = memory(plan.agent, "memory", about, days=90)
@@ -131,29 +132,32 @@ def _runtime(plan: Plan) -> Map:
     return resource("AWS::BedrockAgentCore::Runtime", properties)
 
 
-def _only_for(callers: tuple[str, ...]) -> dict[str, Map]:
-    """INVARIANT: whatever other policies of the account allow, no principal but these runs the agent (AP-BYP-01).
+def _only_for(callers: tuple[str, ...], stoppers: tuple[str, ...]) -> dict[str, Map]:
+    """INVARIANT: whatever other policies of the account allow, no principal but `callers` runs the agent (AP-BYP-01).
 
     An allow alone would not do: inside one account a role's own policy is enough. So all others are denied. The runtime
     and its endpoint are asked each for itself.
     """
-    arns = [f"${{{caller}.Arn}}" for caller in callers]
+    running, stopping = ([f"${{{name}.Arn}}" for name in roles] for roles in (callers, (*callers, *stoppers)))
     targets = {"AgentPolicy": "${Agent.AgentRuntimeArn}", "AgentEndpointPolicy": ENDPOINT}
-    return {name: _policy(target, arns) for name, target in targets.items()}
+    return {name: _policy(target, running, stopping) for name, target in targets.items()}
 
 
-def _policy(target: str, arns: list[str]) -> Map:
+def _policy(target: str, running: list[str], stopping: list[str]) -> Map:
     everybody = {"AWS": "*"}
     statements = [
         {
             "Sid": "OnlyOurService",
             "Effect": "Allow",
-            "Principal": {"AWS": arns},
-            "Action": [
-                "bedrock-agentcore:InvokeAgentRuntime",
-                "bedrock-agentcore:InvokeAgentRuntimeForUser",
-                "bedrock-agentcore:StopRuntimeSession",
-            ],
+            "Principal": {"AWS": running},
+            "Action": ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:InvokeAgentRuntimeForUser"],
+            "Resource": target,
+        },
+        {
+            "Sid": "OnlyOurServicesStop",
+            "Effect": "Allow",
+            "Principal": {"AWS": stopping},
+            "Action": [_STOP],
             "Resource": target,
         },
         {
@@ -162,7 +166,15 @@ def _policy(target: str, arns: list[str]) -> Map:
             "Principal": everybody,
             "Action": [*_USE],
             "Resource": target,
-            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": arns}},
+            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": running}},
+        },
+        {
+            "Sid": "NobodyElseStops",
+            "Effect": "Deny",
+            "Principal": everybody,
+            "Action": [_STOP],
+            "Resource": target,
+            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": stopping}},
         },
         {
             "Sid": "NoShell",
@@ -215,7 +227,7 @@ def _role(plan: Plan) -> Map:
         # To sign in to a registry ECR knows no resource; what may be taken from it is said above.
         either("AgentIsImage", allow("Registry", ["ecr:GetAuthorizationToken"], ["*"]), NOTHING),
         # The agent is run; it runs nobody, and it takes no user's name for a string that somebody sent.
-        deny("CallsNoAgent", [*_USE, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"], ["*"]),
+        deny("CallsNoAgent", [*_USE, _STOP, "bedrock-agentcore:GetWorkloadAccessTokenForUserId"], ["*"]),
     ]
     if plan.remembers:
         actions = ("CreateEvent", "GetEvent", "ListEvents", "DeleteEvent")

@@ -25,13 +25,16 @@ _READ = ["GetItem", "BatchGetItem", "Query"]
 _WRITE = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
 # The 15 minutes that Lambda gives at most, less what is needed to close a turn that took all of its time.
 LONGEST_TURN = 840
+# How often what was lost is looked for. A sweep has just as long, so that two hardly meet.
+SWEEP_MINUTES = 5
 # How long the relay waits for an answer: the API's 60 seconds, less what is needed to say that it did not come.
 RELAY_SECONDS = 55
 
 
 class Function(Struct, frozen=True, kw_only=True):
     """A function: its module is ``doorward.compose.lambda_<module>``; memory in MB, timeout in seconds. `served`: it is
-    behind the API. `runs_agent`: each of its invocations may cost what a turn costs."""
+    behind the API. `runs_agent`: each of its invocations may cost what a turn costs. `bounds`: what bounds it where no
+    concurrency is reserved."""
 
     module: str
     memory: int
@@ -40,6 +43,7 @@ class Function(Struct, frozen=True, kw_only=True):
     environment: Map = {}
     served: bool = True
     runs_agent: bool = False
+    bounds: str = "The API's throttle bounds it; turns have TurnsAtOnce, where that is given."
 
 
 def functions(plan: Plan, origin: Map) -> Fragment:
@@ -49,7 +53,7 @@ def functions(plan: Plan, origin: Map) -> Fragment:
     for name, function in made.items():
         resources |= _function(plan, name, function, origin)
     if plan.remembers:
-        resources |= _turns_events()
+        resources |= _once("Turns", 60) | _once("Sweep", SWEEP_MINUTES * 60) | _schedule()
     parameters: dict[str, Map] = {
         "FunctionKey": {"Type": "String", "Description": "Key of the functions' zip in the artifact bucket."},
         "TurnsAtOnce": {
@@ -68,18 +72,22 @@ def callers(plan: Plan) -> tuple[str, ...]:
     return () if not plan.signed else ("TurnsRole",) if plan.remembers else ("ChatRole",)
 
 
+def stoppers(plan: Plan) -> tuple[str, ...]:
+    """The roles that may end its sessions, and run nothing."""
+    return ("SweepRole",) if plan.remembers else ()
+
+
+# The user's id is a header with a grant of its own.
+_RUN = ("bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:InvokeAgentRuntimeForUser")
+_STOP = "bedrock-agentcore:StopRuntimeSession"
+
+
+def _agent(sid: str, *actions: str) -> Map:
+    return allow(sid, [*actions], [att("Agent", "AgentRuntimeArn"), sub("${Agent.AgentRuntimeArn}/*")])
+
+
 def _invoke() -> Map:
-    own = [att("Agent", "AgentRuntimeArn"), sub("${Agent.AgentRuntimeArn}/*")]
-    return allow(
-        "OneAgent",
-        # The user's id is a header with a grant of its own.
-        [
-            "bedrock-agentcore:InvokeAgentRuntime",
-            "bedrock-agentcore:InvokeAgentRuntimeForUser",
-            "bedrock-agentcore:StopRuntimeSession",
-        ],
-        [*own],
-    )
+    return _agent("OneAgent", *_RUN, _STOP)
 
 
 def _relay(plan: Plan) -> Function:
@@ -96,7 +104,7 @@ def _relay(plan: Plan) -> Function:
 
 
 def _with_history(plan: Plan) -> dict[str, Function]:
-    """Three functions. The one that people reach starts turns and tells of them, but cannot run the agent."""
+    """Four functions. The one that people reach starts turns and tells of them, but cannot run the agent."""
     start = allow("StartsTurns", ["lambda:InvokeFunction"], [att("TurnsFunction", "Arn")])
     shared = {**_shared(), **where_texts_are(plan)}
     return {
@@ -117,11 +125,12 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             module="turns",
             memory=512,
             timeout=min(plan.turn_seconds, LONGEST_TURN) + 60,
-            statements=[*_table(), *uses_texts(plan, *READS, *WRITES), _invoke(), *erases_memory()],
+            statements=[*_table(), *uses_texts(plan, *READS, *WRITES), _invoke()],
             environment={**shared, **_agent_address(), **where_memory_is()},
             served=False,
             runs_agent=True,
         ),
+        "Sweep": _sweep(plan, shared),
         # INVARIANT: history cannot reach an agent or a model, whatever else is allowed to this role later.
         "Conversations": Function(
             module="conversations",
@@ -136,6 +145,29 @@ def _with_history(plan: Plan) -> dict[str, Function]:
             environment=shared,
         ),
     }
+
+
+def _sweep(plan: Plan, shared: Map) -> Function:
+    """The code of the turns function, beside it: turns that use up what is reserved for them leave the sweep alone.
+
+    INVARIANT: it ends sessions and runs no agent, whatever event it is given.
+    """
+    return Function(
+        module="turns",
+        memory=512,
+        timeout=SWEEP_MINUTES * 60,
+        statements=[
+            *_table(),
+            *uses_texts(plan, *READS, *WRITES),
+            _agent("EndsSessions", _STOP),
+            *erases_memory(),
+            deny("RunsNoAgent", ["bedrock-agentcore:InvokeAgentRuntime*"], ["*"]),
+            deny("AsksNoModelNoFunction", ["bedrock:*", "lambda:InvokeFunction", "lambda:InvokeAsync"], ["*"]),
+        ],
+        environment={**shared, **_agent_address(), **where_memory_is()},
+        served=False,
+        bounds="Nothing but its schedule starts it.",
+    )
 
 
 def _table() -> list[Node]:
@@ -223,13 +255,11 @@ def _code(plan: Plan, name: str, function: Function, origin: Map) -> Map:
         },
     )
     reasons = {
-        "CKV_AWS_116": "Served functions are asked and answered; a turn that was lost is closed by the sweep.",
+        "CKV_AWS_116": "Who asks it is answered; a lost turn is closed by the sweep, a lost sweep made again.",
         "CKV_AWS_117": "It reaches AWS services alone, by their public names and its role; a VPC adds no check.",
     }
     if not function.runs_agent:
-        reasons["CKV_AWS_115"] = (
-            "It runs no agent and no model. The API's throttle bounds it; turns have TurnsAtOnce, where that is given."
-        )
+        reasons["CKV_AWS_115"] = f"It runs no agent and no model. {function.bounds}"
     return excused(made, **reasons)
 
 
@@ -237,31 +267,32 @@ def _bound() -> Map:
     return either("BoundsTurns", ref("TurnsAtOnce"), NOTHING)
 
 
-def _turns_events() -> dict[str, Map]:
-    """A turn is run once: never again by itself. One that no function took is closed by the sweep within seven minutes,
-    one whose function died as long after its own limit."""
+def _once(name: str, seconds: int) -> dict[str, Map]:
+    """An event is run once, never again by itself, and dropped when no function took it in so many seconds. A turn that
+    was dropped is closed by the sweep within seven minutes, one whose function died as long after its own limit."""
+    made: Map = {
+        "FunctionName": ref(f"{name}Function"),
+        "Qualifier": "$LATEST",
+        "MaximumRetryAttempts": 0,
+        "MaximumEventAgeInSeconds": seconds,
+    }
+    return {f"{name}Once": resource("AWS::Lambda::EventInvokeConfig", made)}
+
+
+def _schedule() -> dict[str, Map]:
     return {
-        "TurnsOnce": resource(
-            "AWS::Lambda::EventInvokeConfig",
-            {
-                "FunctionName": ref("TurnsFunction"),
-                "Qualifier": "$LATEST",
-                "MaximumRetryAttempts": 0,
-                "MaximumEventAgeInSeconds": 60,
-            },
-        ),
         "Sweep": resource(
             "AWS::Events::Rule",
             {
                 "Description": "Closes turns whose function was lost, and has the agent forget deleted conversations.",
-                "ScheduleExpression": "rate(5 minutes)",
-                "Targets": [{"Id": "turns", "Arn": att("TurnsFunction", "Arn"), "Input": '{"sweep": true}'}],
+                "ScheduleExpression": f"rate({SWEEP_MINUTES} minutes)",
+                "Targets": [{"Id": "sweep", "Arn": att("SweepFunction", "Arn"), "Input": '{"sweep": true}'}],
             },
         ),
         "SweepDoor": resource(
             "AWS::Lambda::Permission",
             {
-                "FunctionName": ref("TurnsFunction"),
+                "FunctionName": ref("SweepFunction"),
                 "Action": "lambda:InvokeFunction",
                 "Principal": "events.amazonaws.com",
                 "SourceArn": att("Sweep", "Arn"),

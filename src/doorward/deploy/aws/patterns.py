@@ -3,7 +3,7 @@
 from doorward.deploy.aws.agent import agent
 from doorward.deploy.aws.api import api
 from doorward.deploy.aws.edge import edge
-from doorward.deploy.aws.functions import callers, functions
+from doorward.deploy.aws.functions import callers, functions, stoppers
 from doorward.deploy.aws.identity import identity
 from doorward.deploy.aws.keys import alarms_key, own_key
 from doorward.deploy.aws.page import page
@@ -55,7 +55,7 @@ def _conversations(plan: Plan) -> list[Fragment]:
     return [
         _domain(),
         identity(plan, own),
-        agent(plan, callers(plan)),
+        agent(plan, callers(plan), stoppers(plan)),
         functions(plan, own),
         table(plan),
         texts(plan),

@@ -55,7 +55,7 @@ def _note(kind: str, percent: int) -> Map:
 
 def watching(plan: Plan) -> Fragment:
     """Alarms by mail, and one dashboard."""
-    names = ("Chat", "Turns", "Conversations") if plan.remembers else ("Chat",) if plan.signed else ()
+    names = ("Chat", "Turns", "Sweep", "Conversations") if plan.remembers else ("Chat",) if plan.signed else ()
     alarms = {
         "ApiFailsAlarm": _alarm("AWS/ApiGateway", "5XXError", ref("AWS::StackName"), 5),
         "ApiRefusesAlarm": _alarm("AWS/ApiGateway", "4XXError", ref("AWS::StackName"), 500),
@@ -155,7 +155,7 @@ def _verdicts(names: tuple[str, ...]) -> dict[str, Map]:
             },
         )
         for name in names
-        if name != "Turns"
+        if name not in ("Turns", "Sweep")
     }
 
 
