@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.deploy.reading import SIGNED, made, may, of_kind
@@ -26,17 +27,50 @@ def test_each_function_that_people_reach_takes_one_stage_of_one_api(pattern: str
     assert len(reached) == (1 if pattern == "two-doors" else 2)
 
 
-def test_the_policy_in_the_guide_names_every_function_and_leaves_the_one_role_that_starts_turns() -> None:
+def policy() -> dict[str, dict[str, Any]]:
+    """The statements of the service control policy in the guide."""
     (block,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    (rule,) = json.loads(block)["Statement"]
+    return {each["Sid"]: each for each in json.loads(block)["Statement"]}
+
+
+@pytest.mark.parametrize("pattern", SIGNED)
+def test_the_stack_says_the_whole_arn_of_each_function_and_of_its_role(pattern: str) -> None:
+    found = made(pattern)
+    functions = of_kind(found, "AWS::Lambda::Function")
+    roles = {function["Role"]["Fn::GetAtt"][0] for function in functions.values()}
+    for name in (*functions, *roles):
+        assert found["Outputs"][f"{name}Arn"] == {"Value": {"Fn::GetAtt": [name, "Arn"]}}
+
+
+def test_the_policy_in_the_guide_names_every_function_whole_and_leaves_the_one_role_that_starts_turns() -> None:
+    """No pattern: whoever may make a role could give it a name that fits one. With each version and alias, which
+    `FunctionArn` alone does not name."""
     found = made("conversations")
-    # CloudFormation names what has no name by stack, logical name and a mark.
-    named = {f"arn:aws:lambda:*:*:function:CHAT-{name}-*" for name in of_kind(found, "AWS::Lambda::Function")}
-    assert set(rule["Resource"]) == named
-    assert (rule["Effect"], "lambda:InvokeFunction" in rule["Action"]) == ("Deny", True)
+    functions = [f"{name}Arn" for name in of_kind(found, "AWS::Lambda::Function")]
+    named = {*functions, *(f"{name}:*" for name in functions)}
     roles = of_kind(found, "AWS::IAM::Role")
     (starting,) = [name for name, role in roles.items() if '"StartsTurns"' in json.dumps(role)]
-    assert rule["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::*:role/CHAT-{starting}-*"}}
+    rules = policy()
+    invoked, opened = rules["FunctionsAreInvokedByTheHouseAlone"], rules["FunctionsAreOpenedByTheDeployerAlone"]
+    assert "lambda:InvokeFunction" in invoked["Action"]
+    assert invoked["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": f"{starting}Arn"}}
+    # A function's own policy may let in a service or another account, which no policy of this account's binds.
+    assert {"lambda:AddPermission", "lambda:UpdateFunctionCode"} <= set(opened["Action"])
+    for rule in (invoked, opened):
+        assert (rule["Effect"], set(rule["Resource"])) == ("Deny", named)
+
+
+def test_the_policy_in_the_guide_keeps_the_roles_of_functions_and_its_own_exception_from_being_taken() -> None:
+    found = made("conversations")
+    own = {f"{each['Role']['Fn::GetAtt'][0]}Arn" for each in of_kind(found, "AWS::Lambda::Function").values()}
+    rules = policy()
+    given = rules["RolesAreGivenByTheDeployerAlone"]
+    assert (given["Effect"], set(given["Resource"])) == ("Deny", {*own, "DeployerRoleArn"})
+    taking = {"iam:UpdateAssumeRolePolicy", "iam:PassRole", "iam:DeleteRole", "iam:CreateRole"}
+    assert taking <= set(given["Action"])
+    for rule in rules.values():
+        (excepted,) = rule["Condition"]["ArnNotEquals"].values()
+        assert excepted in given["Resource"]
 
 
 @pytest.mark.parametrize(("pattern", "runs"), [("two-doors", {"Chat"}), ("conversations", {"Turns"})])

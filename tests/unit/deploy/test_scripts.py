@@ -165,7 +165,7 @@ def test_a_page_whose_configuration_cannot_be_filled_is_not_sent(shell: Callable
     assert not [call for call in deployed.calls if "s3://pages" in call]
 
 
-@pytest.mark.parametrize("name", ["my-aws-chat", "amazon", "cognito-1", "Chat", "1chat", "chat_1", "chat.x"])
+@pytest.mark.parametrize("name", ["my-aws-chat", "amazon", "cognito-1", "Chat", "1chat", "chat_1", "chat.x", "c" * 51])
 def test_a_name_that_cognito_would_refuse_is_refused_first(shell: Callable[[str], Shell], name: str) -> None:
     deployed = shell("direct")
     said = deployed.run("deploy.sh", name, "me@example.com", answers=stack())

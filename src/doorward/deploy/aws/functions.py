@@ -1,5 +1,7 @@
 """The services as Lambda functions, each with a role of its own that holds what it needs and nothing else."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from doorward.deploy.aws.agent import erases_memory, where_memory_is
@@ -64,7 +66,13 @@ def functions(plan: Plan, origin: Map) -> Fragment:
         },
     }
     conditions: dict[str, Map] = {"BoundsTurns": {"Fn::Not": [{"Fn::Equals": [ref("TurnsAtOnce"), 0]}]}}
-    return Fragment(parameters=parameters, conditions=conditions, resources=resources)
+    return Fragment(parameters=parameters, conditions=conditions, resources=resources, outputs=_named(made))
+
+
+def _named(made: Iterable[str]) -> dict[str, Map]:
+    """What a policy outside the stack must name: exactly, for others may make a role of a name like it."""
+    parts = [f"{name}{kind}" for name in made for kind in ("Function", "Role")]
+    return {f"{part}Arn": {"Value": att(part, "Arn")} for part in parts}
 
 
 def callers(plan: Plan) -> tuple[str, ...]:

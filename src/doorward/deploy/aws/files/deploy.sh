@@ -26,6 +26,8 @@ case $stack in
     [!abcdefghijklmnopqrstuvwxyz]* | *[!abcdefghijklmnopqrstuvwxyz0123456789-]*)
         stop "A stack's name begins with a lower case letter and is made of those, digits and hyphens." ;;
 esac
+# That domain has 63 characters at most: the name, a hyphen and the account.
+[ ${#stack} -le 50 ] || stop "A stack's name has 50 characters at most."
 for part in functions agent; do
     [ ! -d "$part" ] || ls build/"$part"-*.zip > /dev/null 2>&1 || stop "There is no package of $part: run sh build.sh first."
 done
