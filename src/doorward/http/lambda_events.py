@@ -90,7 +90,12 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """The head waits for the first piece of the body, so that an answer is begun once, with all that it says."""
+        """The head waits for the first piece of the body, so that an answer is begun once, with all that it says.
+
+        INVARIANT: one that could not be begun is not begun again with a later piece.
+        """
+        if self._gone.is_set():
+            return
         if message["type"] == "http.response.start":
             self._start = message
             return
@@ -114,7 +119,11 @@ class _Exchange:
             return
         if self._start is None:
             raise RuntimeError("a body came before its head")
-        await self._responder.begin(_prelude(self._start))
+        try:
+            await self._responder.begin(_prelude(self._start))
+        except OSError:
+            self._gone.set()
+            raise
         self._begun = True
 
 

@@ -46,7 +46,7 @@ class Gone(Exception):
 
 class Responder:
     """The answer to one invocation: `whole`, or `begin`, many times `write`, and `end`. `answered` says that it was
-    given, or begun."""
+    taken, or its head sent."""
 
     def __init__(self, origin: Origin, client: Client, invocation_id: str) -> None:
         self._origin = origin
@@ -57,9 +57,11 @@ class Responder:
         self.answered = False
 
     async def whole(self, value: object) -> None:
-        """Answer with one JSON value."""
-        await self._post("response", msgspec.json.encode(value), [("content-type", "application/json")])
-        self.answered = True
+        """Answer with one JSON value. One that the Runtime API refuses (413: too large) is none."""
+        status = await self._post("response", msgspec.json.encode(value), [("content-type", "application/json")])
+        self.answered = 200 <= status < 300
+        if not self.answered:
+            _log.error("answer_refused", status=status)
 
     async def failed(self, kind: str, sentence: str) -> None:
         """Report an error of ours. Kinds and sentences only: nothing of an exception's own text (AP-HTP-12)."""
@@ -67,11 +69,11 @@ class Responder:
         await self._post("error", body, [("lambda-runtime-function-error-type", kind)])
 
     async def begin(self, prelude: Prelude) -> None:
-        """Begin a streamed answer. Raises `OSError` when there is no connection for it: nothing was said then."""
+        """Begin a streamed answer. Raises `OSError` when there is no connection for it, `Gone` when its head cannot be
+        sent: nothing was said then."""
         host = f"{self._origin.host}:{self._origin.port}"
         async with asyncio.timeout(_CONNECT_SECONDS):
             self._reader, self._writer = await asyncio.open_connection(self._origin.host, self._origin.port)
-        self.answered = True
         self._writer.write(
             f"POST {self._path}/response HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\n"
             f"lambda-runtime-function-response-mode: streaming\r\ncontent-type: {STREAMED}\r\n"
@@ -79,6 +81,7 @@ class Responder:
             "connection: close\r\n\r\n".encode("ascii")
         )
         await self.write(msgspec.json.encode(prelude) + _SEPARATOR)
+        self.answered = True
 
     async def write(self, chunk: bytes) -> None:
         """The next piece. `Gone` when it cannot be given."""
@@ -109,10 +112,12 @@ class Responder:
         except OSError:
             raise Gone from None
 
-    async def _post(self, what: str, body: bytes, headers: list[tuple[str, str]]) -> None:
+    async def _post(self, what: str, body: bytes, headers: list[tuple[str, str]]) -> int:
+        """The status of the Runtime API."""
         host = ("host", f"{self._origin.host}:{self._origin.port}")
         answer = await self._client.send("POST", f"{self._path}/{what}", [host, *headers], body, timeout=30.0)
         await answer.up_to(65536)
+        return answer.status
 
 
 Function = Callable[[Invocation, Responder], Awaitable[None]]

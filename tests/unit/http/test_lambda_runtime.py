@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from doorward.errors import AgentUnreachable, ConfigurationError
+from doorward.http import lambda_runtime
 from doorward.http.lambda_events import ApiFunction
 from doorward.http.lambda_invoke import LambdaEvents
 from doorward.http.lambda_runtime import STREAMED, Invocation, LambdaRuntime, Responder
@@ -34,6 +35,7 @@ class RuntimeApi:
         self.events: asyncio.Queue[bytes] = asyncio.Queue()
         self.said: asyncio.Queue[tuple[str, dict[str, str], bytes]] = asyncio.Queue()
         self.status = 202
+        self.cuts = 0
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -61,6 +63,10 @@ class RuntimeApi:
         return web.Response(body=event, headers=headers)
 
     async def _post(self, request: web.Request) -> web.Response:
+        if self.cuts and request.transport is not None:  # so many answers break off before they are read
+            self.cuts -= 1
+            request.transport.abort()
+            return web.Response()
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         await self.said.put((request.path, headers, body))
@@ -77,15 +83,17 @@ async def api() -> AsyncIterator[RuntimeApi]:
         yield running
 
 
-async def told(api: RuntimeApi, function: Any, *events: bytes) -> list[tuple[str, dict[str, str], bytes]]:
-    """What the Runtime API is told for these events."""
+async def told(
+    api: RuntimeApi, function: Any, *events: bytes, each: int = 1
+) -> list[tuple[str, dict[str, str], bytes]]:
+    """What the Runtime API is told for these events: so often for each."""
     runtime = LambdaRuntime(f"127.0.0.1:{api.port}")
     serving = asyncio.create_task(runtime.serve(function))
     try:
         answers = []
         for event in events:
             await api.events.put(event)
-            answers.append(await api.next_said())
+            answers += [await api.next_said() for _ in range(each)]
         return answers
     finally:
         serving.cancel()
@@ -137,6 +145,69 @@ async def test_an_answer_that_cannot_be_begun_is_reported_as_failed(api: Runtime
     ((path, headers, _),) = await told(api, ApiFunction(app), EVENT)
     assert path.endswith("/invocation/one/error")
     assert headers["lambda-runtime-function-error-type"] == "NotAnswered"
+
+
+def answering_in_pieces(*, head: str = "") -> ApiFunction:
+    """An app that goes on when a piece could not be sent."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-head", head.encode())]})
+        for piece in (b"one ", b"two "):
+            with contextlib.suppress(OSError):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        with contextlib.suppress(OSError):
+            await send({"type": "http.response.body", "body": b"three"})
+
+    return ApiFunction(app)
+
+
+async def test_an_answer_whose_connection_is_never_taken_is_reported_and_not_begun_again(
+    api: RuntimeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncio.open_connection
+    tried = []
+
+    async def first_never(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        tried.append(port)
+        if len(tried) == 1:
+            await asyncio.Event().wait()
+        return await connect(host, port)
+
+    monkeypatch.setattr(asyncio, "open_connection", first_never)
+    monkeypatch.setattr(lambda_runtime, "_CONNECT_SECONDS", 0.5)
+    ((path, headers, _),) = await told(api, answering_in_pieces(), EVENT)
+    assert path.endswith("/invocation/one/error")
+    assert headers["lambda-runtime-function-error-type"] == "NotAnswered"
+    assert tried == [api.port]
+
+
+async def test_an_answer_that_breaks_off_in_its_head_is_reported_and_not_begun_again(api: RuntimeApi) -> None:
+    """The head is larger than what the way there takes unread: sending it ends only when it is read."""
+    api.cuts = 1
+    ((path, headers, _),) = await told(api, answering_in_pieces(head="x" * 32_000_000), EVENT)
+    assert path.endswith("/invocation/one/error")
+    assert headers["lambda-runtime-function-error-type"] == "NotAnswered"
+
+
+async def test_a_whole_answer_that_is_not_read_is_reported_as_failed(api: RuntimeApi) -> None:
+    async def function(_: Invocation, responder: Responder) -> None:
+        await responder.whole({"closed": 1})
+
+    api.cuts = 1
+    ((path, _, _),) = await told(api, function, EVENT)
+    assert path.endswith("/invocation/one/error")
+
+
+@pytest.mark.parametrize("status", [400, 413, 500])
+async def test_a_whole_answer_that_is_refused_is_reported_as_failed(api: RuntimeApi, status: int) -> None:
+    async def function(_: Invocation, responder: Responder) -> None:
+        await responder.whole("x")
+
+    api.status = status
+    response, error = await told(api, function, EVENT, each=2)
+    assert response[0].endswith("/invocation/one/response")
+    assert error[0].endswith("/invocation/one/error")
+    assert error[1]["lambda-runtime-function-error-type"] == "NotAnswered"
 
 
 async def test_an_app_that_answers_nothing_is_reported_as_failed(api: RuntimeApi) -> None:
