@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -26,7 +27,6 @@ from doorward.model.settings import Settings
 from doorward.ports.functions import OpenedStores, SharedStores
 from doorward.services.budget import Budget, budget_of, load_prices
 from doorward.stores.dynamodb.open import DynamoStores, open_table
-from doorward.stores.sqlite.open import open_gateway
 from doorward.telemetry.logs import configure_logs
 
 
@@ -113,7 +113,8 @@ def local_stores(settings: Settings) -> OpenedStores:
         raise ConfigurationError(
             "Functions need a store that they share; SQLite is a file of one machine.", code="store_not_shared"
         )
-    return open_gateway(Places(settings).gateway_store)
+    opened: OpenedStores = import_module("doorward.stores.sqlite.open").open_gateway(Places(settings).gateway_store)
+    return opened
 
 
 def api_function(house: FunctionHouse, routes: Sequence[Route]) -> Function:

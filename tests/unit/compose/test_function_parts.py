@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from doorward.cli.main import root
+from doorward.compose.function_agent import agent_of, invoker
 from doorward.compose.function_parts import FunctionHouse, api_function
 from doorward.compose.settings import load
 from doorward.errors import ConfigurationError
@@ -28,6 +29,8 @@ NEVER = (
     "uvicorn",
     "aiohttp",
     "doorward.sign_in",
+    "doorward.stores.sqlite",
+    "joserfc",
     "doorward.probe",
 )
 
@@ -86,6 +89,20 @@ def test_a_file_is_no_store_of_functions(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         _ = FunctionHouse(settings).stores
     assert caught.value.code == "store_not_shared"
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_only_where_our_agent_door_asks_for_the_key_of_turn_tokens_it_is_a_file(
+    tmp_path: Path, environment: str
+) -> None:
+    """On AWS the role opens the agent; a house of functions on one machine has its agent door beside it."""
+    given = {"environment": environment, "data": str(tmp_path / "data"), "agent.url": "https://agent.example"}
+    settings = load(environ={}, options=given).settings
+    with pytest.MonkeyPatch.context() as keys:
+        keys.setenv("AWS_ACCESS_KEY_ID", "AKIA0123456789012345")
+        keys.setenv("AWS_SECRET_ACCESS_KEY", "a secret of the tests")
+        invoker(settings, agent_of(settings))
+    assert (tmp_path / "data").exists() == (environment == "development")
 
 
 ONLY_WHAT_IS_PACKED = """
