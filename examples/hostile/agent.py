@@ -192,11 +192,11 @@ def memory_bomb(_: str) -> object:
 
 def memory_bombs(_: str) -> object:
     """F-23: all the memory, in many processes that each stay below their limit."""
-    code = "import time; kept = b'x' * 200_000_000; time.sleep(600)"
+    code = "import time; kept = b'x' * 70_000_000; time.sleep(600)"
     for _ in range(20):
         subprocess.Popen([sys.executable, "-c", code])
     time.sleep(600)
-    return "20 times 200 MB"
+    return "20 times 70 MB"
 
 
 def disk_bomb(_: str) -> object:
