@@ -14,6 +14,9 @@ from doorward.http.lambda_invoke import LambdaEvents
 from doorward.http.lambda_runtime import Function
 from doorward.services.chat.handed import HandedChat, HandedOptions, Parts
 
+# The API, and the function, have 60 seconds for a request: for the wait of its message and for the answer.
+ANSWERS_WITHIN = 55.0
+
 
 def make(house: FunctionHouse) -> Function:
     """The function."""
@@ -29,6 +32,7 @@ def make(house: FunctionHouse) -> Function:
     parts = Parts(turns=stores.turns, marks=stores.marks, runner=runner, clock=time.time)
     handed = HandedOptions(
         answer_within=functions.answer_within,
+        wait_within=max(1.0, ANSWERS_WITHIN - functions.answer_within),
         poll=functions.poll,
         streams_per_user=settings.front_door.open_streams,
     )

@@ -26,8 +26,9 @@ from doorward.services.marked_places import MarkedPlaces
 
 # A turn's function ends at the latest so many seconds after the turn's own limit; then it is lost.
 LOST_AFTER = 180.0
-# Lambda drops an event that no function took within a minute (`MaximumEventAgeInSeconds` of the template).
-UNTAKEN_AFTER = 90.0
+# Lambda drops an event that no function took within a minute (`MaximumEventAgeInSeconds` of the template); before that
+# its message may have waited for its conversation (`lambda_chat`).
+UNTAKEN_AFTER = 120.0
 
 
 class _Event(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +74,9 @@ def make(house: FunctionHouse) -> Function:
             await runs.run(event.turn, deadline=invocation.deadline)
         closed = forgotten = 0
         if event.sweep:
-            closed = await runs.sweep(lost_after=chosen.turn_timeout + LOST_AFTER, untaken_after=UNTAKEN_AFTER)
+            until = (time.time() + invocation.deadline) / 2  # the other half is for what is to be forgotten
+            lost = chosen.turn_timeout + LOST_AFTER
+            closed = await runs.sweep(lost_after=lost, untaken_after=UNTAKEN_AFTER, deadline=until)
             forgotten = await forget(min(ROUND_SECONDS, invocation.deadline - time.time() - CLOSING_SECONDS))
         await responder.whole({"closed": closed, "forgotten": forgotten})
 

@@ -22,10 +22,12 @@ from doorward.errors import (
     TurnContinues,
 )
 from doorward.identity.turn_tokens import SignedTurnTokens
-from doorward.model.chat import TurnEvent, TurnResult, TurnStatus
+from doorward.model.chat import NewTurn, Turn, TurnEvent, TurnResult, TurnStatus
+from doorward.model.settings import BudgetSettings
 from doorward.ports.conversations import KeyedTurnStore
 from doorward.ports.functions import Marks
 from doorward.ports.services import Sending, SendKey
+from doorward.services.budget import Budget, Prices
 from doorward.services.chat.handed import HandedChat, HandedOptions, HandedTurn, Parts
 from doorward.services.chat.handed_runs import HandedRuns
 from doorward.services.chat.options import ChatOptions
@@ -36,7 +38,10 @@ from doorward.stores.sqlite.open import GatewayStores, open_gateway
 pytestmark = pytest.mark.anyio
 
 KEYED = Sending(key=SendKey(route="r", key="one", body=b"hello"))
-SLOW = HandedOptions(answer_within=0.2, poll=0.05, streams_per_user=2)
+SLOW = HandedOptions(answer_within=0.2, wait_within=0.2, poll=0.05, streams_per_user=2)
+
+
+LATER = time.time() + 3600
 
 
 class Runner:
@@ -274,7 +279,7 @@ async def test_a_busy_conversation_refuses_or_waits_and_cannot_be_interrupted_he
 async def test_so_many_wait_for_a_busy_conversation_and_the_next_is_told(there: Functions) -> None:
     """AP-LIM-04: counted by all functions together, and a place in the line is free again when its holder leaves."""
     there.options = msgspec.structs.replace(there.options, queue_length=2, turns_per_user=None)
-    session, patient = "s" * 36, HandedOptions(answer_within=20.0, poll=0.02, streams_per_user=2)
+    session, patient = "s" * 36, HandedOptions(answer_within=0.2, wait_within=20.0, poll=0.02, streams_per_user=2)
     await begun(there, session_id=session)
     running = there.runner.handed()
 
@@ -312,8 +317,8 @@ async def test_so_many_wait_for_a_busy_conversation_and_the_next_is_told(there: 
 
 async def test_a_lost_turn_is_closed_by_the_sweep_and_one_that_still_runs_is_left(there: Functions) -> None:
     turn_id = await begun(there)
-    assert await there.runs.sweep(lost_after=60.0, untaken_after=60.0) == 0
-    assert await there.runs.sweep(lost_after=0.0, untaken_after=60.0) == 1
+    assert await there.runs.sweep(lost_after=60.0, untaken_after=60.0, deadline=LATER) == 0
+    assert await there.runs.sweep(lost_after=0.0, untaken_after=60.0, deadline=LATER) == 1
     turn = await there.chat().turn(ANNA, turn_id)
     assert (turn.status, turn.error_code) == (TurnStatus.INTERRUPTED, "turn_interrupted")
     assert there.agent.calls == []
@@ -326,13 +331,75 @@ async def test_a_turn_that_nobody_took_is_closed_long_before_one_that_somebody_r
     assert await there.stores.marks.take(f"run/{taken}", until=time.time() + 60)
     untaken = await begun(there)
     handed = there.runner.handed()
-    assert await there.runs.sweep(lost_after=60.0, untaken_after=0.0) == 1
+    assert await there.runs.sweep(lost_after=60.0, untaken_after=0.0, deadline=LATER) == 1
     await there.runs.run(handed, deadline=time.time() + 60)
     assert [(await there.chat().turn(ANNA, turn_id)).status for turn_id in (taken, untaken)] == [
         TurnStatus.RUNNING,
         TurnStatus.INTERRUPTED,
     ]
-    assert there.agent.calls == []
+    assert (there.agent.calls, there.agent.resumed, there.agent.stopped) == ([], [], []), "nobody ran it"
+
+
+async def test_a_turn_that_nobody_took_costs_nothing_of_a_budget(there: Functions) -> None:
+    limits = BudgetSettings(user_tokens_per_day=10_000, reserve_tokens=4000)
+    budget = Budget(limits, Prices({}), "rehearsal")
+    there.options = msgspec.structs.replace(there.options, budget=budget)
+    await begun(there)
+    day = budget.day(time.time())
+    assert (await there.stores.budgets.used(ANNA.key, day=day)).tokens == 4000
+    runs = HandedRuns(
+        lambda late: msgspec.structs.replace(there.ways(late), cost=budget.cost), there.stores.marks, there.options
+    )
+    assert await runs.sweep(lost_after=60.0, untaken_after=0.0, deadline=LATER) == 1
+    assert (await there.stores.budgets.used(ANNA.key, day=day)).tokens == 0
+
+
+async def test_a_sweep_that_is_late_leaves_the_rest_for_the_next_one(there: Functions) -> None:
+    turn_id = await begun(there)
+    assert await there.runs.sweep(lost_after=-1.0, untaken_after=0.0, deadline=time.time() - 1) == 0
+    assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.RUNNING
+
+
+async def test_the_agent_is_stopped_before_its_conversation_is_free_for_the_next_turn(there: Functions) -> None:
+    """A stop ends all that runs in the session, the next turn too."""
+    waits, seen = asyncio.Event(), list[TurnStatus]()
+    there.agent.answer = lambda _: Script(sse(delta("So far")), waits)
+    turn_id = await begun(there)
+    stop = there.agent.stop
+
+    async def looks_first(*told: Any, **more: Any) -> None:
+        seen.append((await there.chat().turn(ANNA, turn_id)).status)
+        await stop(*told, **more)
+
+    there.agent.stop = looks_first  # type: ignore[method-assign]
+    running = asyncio.create_task(there.run())
+    async with asyncio.timeout(30):
+        await there.chat().cancel(ANNA, turn_id)
+        await running
+    assert seen == [TurnStatus.RUNNING]
+
+
+class CountedTurns(Talkative):
+    """The turns of a house; how often it was tried to begin one."""
+
+    tries = 0
+
+    async def begin(self, turn: NewTurn) -> Turn:
+        self.tries += 1
+        return await self._turns.begin(turn)
+
+
+async def test_who_waits_in_line_asks_less_and_less_often(there: Functions) -> None:
+    """With `chat.memory` each try writes its text and takes it back."""
+    await begun(there, session_id="s" * 36)
+    turns = CountedTurns(there.stores.turns)
+    parts = Parts(turns=turns, marks=there.stores.marks, runner=there.runner, clock=time.time)  # type: ignore[arg-type]
+    waiting = HandedOptions(answer_within=0.2, wait_within=2.0, poll=0.02, streams_per_user=2)
+    with pytest.raises(Conflict):
+        await HandedChat(parts, there.options, waiting).start(
+            ANNA, "hello", session_id="s" * 36, request_id="r", sending=Sending(on_busy="enqueue")
+        )
+    assert turns.tries <= 12
 
 
 class NoMarks:
@@ -359,6 +426,41 @@ async def test_without_marks_no_turn_begins_and_none_is_run(there: Functions) ->
         await HandedRuns(there.ways, NoMarks(), there.options).run(there.runner.handed(), deadline=time.time() + 60)
     assert len(there.runner.events) == 1
     assert there.agent.calls == []
+
+
+class NoRuns:
+    """Marks that do not answer when a turn is to be run."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+
+    async def taken(self, name: str) -> bool:
+        return await self._marks.taken(name)
+
+    async def give(self, name: str, by: str) -> None:
+        await self._marks.give(name, by)
+
+    async def take(self, name: str, *, until: float) -> str | None:
+        if name.startswith("run/"):
+            raise StoreUnavailable("The store does not answer.")
+        return await self._marks.take(name, until=until)
+
+
+async def test_a_place_is_given_back_when_its_turn_can_be_neither_run_nor_closed(there: Functions) -> None:
+    await begun(there)
+    handed = there.runner.handed()
+    place = handed.place.partition("@")[2]
+    assert await there.stores.marks.taken(place)
+    with pytest.raises(StoreUnavailable):
+        await HandedRuns(there.ways, NoRuns(there.stores.marks), there.options).run(handed, deadline=LATER)
+    assert not await there.stores.marks.taken(place)
+    there.runner.refuses = True
+    turns = BrokenTurns(there.stores.turns)
+    turns.refused = {"finish": 1}
+    parts = Parts(turns=turns, marks=there.stores.marks, runner=there.runner, clock=time.time)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        await HandedChat(parts, there.options, SLOW).start(ANNA, "hello", session_id=None, request_id="r")
+    assert not await there.stores.marks.taken(place)
 
 
 class BrokenAtTheEnd:
@@ -416,7 +518,7 @@ async def test_a_lost_turn_that_cannot_be_closed_now_is_left_for_the_next_sweep_
     turns.refused = {"events": 1}
     runs = HandedRuns(with_turns(there, turns), there.stores.marks, there.options)
     with structlog.testing.capture_logs() as logs:
-        assert await runs.sweep(lost_after=-1.0, untaken_after=60.0) == 0
+        assert await runs.sweep(lost_after=-1.0, untaken_after=60.0, deadline=LATER) == 0
     assert {"turn_not_run"} <= {entry["event"] for entry in logs}
-    assert await runs.sweep(lost_after=-1.0, untaken_after=60.0) == 1
+    assert await runs.sweep(lost_after=-1.0, untaken_after=60.0, deadline=LATER) == 1
     assert (await there.chat().turn(ANNA, turn_id)).status is TurnStatus.INTERRUPTED

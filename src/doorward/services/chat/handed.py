@@ -48,6 +48,7 @@ log = structlog.get_logger()
 
 LOOK_AT_TURN = 1.0
 CANCEL_SECONDS = 10.0
+LONGEST_PAUSE = 2.0
 
 
 class HandedTurn(Struct, frozen=True, kw_only=True):
@@ -58,10 +59,12 @@ class HandedTurn(Struct, frozen=True, kw_only=True):
 
 
 class HandedOptions(Struct, frozen=True, kw_only=True):
-    """Seconds: within `answer_within` every request is answered, whether the turn has ended or not; `poll` lies between
-    two looks into the log. `streams_per_user` bounds the open streams of one user."""
+    """Seconds: within `answer_within` every request is answered, whether the turn has ended or not; before that a
+    message waits for its conversation for `wait_within` at most; `poll` lies between two looks into the log.
+    `streams_per_user` bounds the open streams of one user."""
 
     answer_within: float
+    wait_within: float
     poll: float
     streams_per_user: int
 
@@ -160,14 +163,16 @@ class HandedChat:
         return await self._begun(job) or await self._in_line(job, asked.user)
 
     async def _in_line(self, job: TurnJob, user: User) -> Turn:
-        deadline = self._clock() + min(self._options.queue_timeout, self._handed.answer_within)
+        """Each try costs, so that the pauses between them grow."""
+        deadline, pause = self._clock() + min(self._options.queue_timeout, self._handed.wait_within), self._handed.poll
         line = f"queue/{user.key}/{job.new.session_id}"
         place = await self._places.take(line, self._options.queue_length, until=deadline)
         if place is None:
             raise TooManyRequests("Too many messages wait here.", retry_after=1.0, code="turn_queue_full")
         try:
-            while self._clock() < deadline:
-                await asyncio.sleep(self._handed.poll)
+            while (left := deadline - self._clock()) > 0:
+                await asyncio.sleep(min(pause, left))
+                pause = min(pause * 1.5, LONGEST_PAUSE)
                 begun = await self._begun(job)
                 if begun is not None:
                     return begun
@@ -192,8 +197,10 @@ class HandedChat:
             await self._runner.begin(msgspec.json.encode({"turn": event}))
         except DoorwardError as error:
             log.warning("turn_not_handed_over", turn=job.new.turn_id, code=error.code)
-            await self._close_unrun(job)
-            await self._places.give(place)
+            try:
+                await self._close_unrun(job)
+            finally:
+                await self._places.give(place)
             raise AgentUnreachable(Failure("agent_unreachable").sentence) from error
 
     async def _close_unrun(self, job: TurnJob) -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from doorward.errors import DoorwardError
-from doorward.model.chat import OpenTurn, TurnResult
+from doorward.model.budget import Spent
+from doorward.model.chat import MessageStatus, OpenTurn, TurnEvent, TurnResult, TurnStatus, Usage
 from doorward.ports.functions import Marks
+from doorward.services.chat import agui
 from doorward.services.chat.failures import Failure
 from doorward.services.chat.handed import HandedTurn, cancelled
 from doorward.services.chat.late import finish_later
 from doorward.services.chat.options import ChatOptions, job_left
 from doorward.services.chat.run import TurnJob, TurnRun, TurnWays
 from doorward.services.chat.sources import LeftRunning, Source, Stored
+from doorward.services.invocation import Errand, Invoker
 from doorward.services.marked_places import GRACE, MarkedPlaces
 
 log = structlog.get_logger()
@@ -44,14 +49,18 @@ class HandedRuns:
         late = _Late()
         ways = self._ways(late.add)
         now = ways.clock()
-        if not await self._take(turn_id, now + handed.job.timeout + GRACE * 10):
+        try:
+            mine = await self._take(turn_id, now + handed.job.timeout + GRACE * 10)
+        except DoorwardError:
+            await self._places.give(handed.place)
+            raise
+        if not mine:
             log.warning("turn_handed_twice", turn=turn_id)
             return
         try:
             left = max(1.0, min(handed.job.timeout, deadline - now - CLOSING_SECONDS))
             job = _within(handed.job, left)
-            run = TurnRun(job, ways, Stored(job.new, ways.turns, ways.invoker))
-            await self._to_the_end(run, ways)
+            await self._to_the_end(job, ways, Stored(job.new, ways.turns, ways.invoker))
             await late.unwritten(ways)
         finally:
             await self._places.give(handed.place)
@@ -60,36 +69,66 @@ class HandedRuns:
         """Whether it is ours to run, or to close: of all who ask, one is told so."""
         return await self._marks.take(f"run/{turn_id}", until=until) is not None
 
-    async def sweep(self, *, lost_after: float, untaken_after: float) -> int:
+    async def sweep(self, *, lost_after: float, untaken_after: float, deadline: float) -> int:
         """Close the turns that began `lost_after` seconds ago and still run: whoever ran them is gone. So do those that
         nobody has begun to run after `untaken_after`, and nobody does any more. Returns how many were closed; the
-        others are left for the next time."""
+        others are left for the next time, and so is what it does not come to before the `deadline` (seconds since
+        1970)."""
         late = _Late()
         ways = self._ways(late.add)
-        now = ways.clock()
         closed = 0
         for turn in await ways.turns.open_turns():
+            now = ways.clock()
+            if now >= deadline:
+                log.warning("sweep_not_finished")
+                break
             age = now - turn.turn.started_at
-            if age > lost_after or (age > untaken_after and await self._take(turn.turn.id, now + lost_after)):
+            if age > lost_after:
                 log.warning("turn_lost", turn=turn.turn.id)
                 closed += await self._close(turn, ways)
+            elif age > untaken_after and await self._take(turn.turn.id, now + lost_after):
+                log.warning("turn_not_taken", turn=turn.turn.id)
+                closed += await self._close_untaken(turn, ways)
         return closed - await late.unwritten(ways)
 
     async def _close(self, left: OpenTurn, ways: TurnWays) -> bool:
         job = job_left(self._options, left, ways.clock())
-        source: Source = LeftRunning(left, ways.turns, ways.invoker, job.new.answer_id)
-        run = TurnRun(job, ways, source)
-        return await self._to_the_end(run, ways)
+        resumes = self._options.keep > 0
+        source: Source = LeftRunning(left, ways.turns, ways.invoker, job.new.answer_id, resumes=resumes)
+        return await self._to_the_end(job, ways, source)
 
-    async def _to_the_end(self, run: TurnRun, ways: TurnWays) -> bool:
-        """Whether it has one: in the store, or in what is written late."""
+    async def _close_untaken(self, left: OpenTurn, ways: TurnWays) -> bool:
+        """No agent was asked, so that there is none to stop, and nothing to be paid."""
+        job, failure = job_left(self._options, left, ways.clock()), Failure("turn_interrupted")
+        result = TurnResult(
+            turn_id=left.turn.id,
+            status=TurnStatus.INTERRUPTED,
+            message_id=job.new.answer_id,
+            content="",
+            message_status=MessageStatus.PARTIAL,
+            at=ways.clock(),
+            events=(TurnEvent(left.last_event + 1, agui.failed(failure.code, failure.sentence)),),
+            error_code=failure.code,
+            spent=Spent(amount=ways.cost(Usage())) if ways.cost is not None else None,
+        )
+        try:
+            await ways.turns.finish(result)
+        except DoorwardError as error:
+            log.warning("turn_not_closed", turn=left.turn.id, code=error.code)
+            ways.on_unwritten(result)
+        return True
+
+    async def _to_the_end(self, job: TurnJob, ways: TurnWays, source: Source) -> bool:
+        """Whether it has one: in the store, or in what is written late.
+
+        INVARIANT: the agent is stopped before the conversation is free for its next turn, which a stop would hit.
+        """
+        run = TurnRun(job, replace(ways, before_end=partial(_tell_agent, ways.invoker)), source)
         watch = asyncio.create_task(self._watch(run))
         try:
             await asyncio.wait({run.task})
         finally:
             watch.cancel()
-        if run.cut_short:
-            await _tell_agent(run, ways)
         error = None if run.task.cancelled() else run.task.exception()
         if error is not None:
             log.error("turn_broke", turn=run.job.new.turn_id, error=type(error).__name__)
@@ -140,10 +179,10 @@ def _has_ended(run: TurnRun) -> bool:
     return run.ended.done() and run.ended.exception() is None
 
 
-async def _tell_agent(run: TurnRun, ways: TurnWays) -> None:
+async def _tell_agent(invoker: Invoker, errand: Errand) -> None:
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await ways.invoker.stop(run.errand)
+            await invoker.stop(errand)
     except (DoorwardError, TimeoutError) as error:
         log.warning("agent_not_stopped", error=type(error).__name__)
 

@@ -4,7 +4,7 @@ Made and kept by the chat service; runs in a task of its own, whether anybody li
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from msgspec import Struct
@@ -51,7 +51,8 @@ class TurnJob(Struct, frozen=True, kw_only=True):
 
 class TurnWays(Struct, frozen=True, kw_only=True):
     """What a turn needs. `on_unwritten` takes a result that the store refused, to be tried again. `cost` prices what
-    was used, where there is a budget. `pace` is as in `EventWriter`."""
+    was used, where there is a budget. `pace` is as in `EventWriter`. `before_end` is awaited before the end is written
+    of a turn whose agent may still run."""
 
     turns: TurnStore
     invoker: Invoker
@@ -60,6 +61,7 @@ class TurnWays(Struct, frozen=True, kw_only=True):
     cost: Callable[[Usage], Amount] | None = None
     caps: Caps | None = None
     pace: float = 0.0
+    before_end: Callable[[Errand], Awaitable[None]] | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -162,6 +164,8 @@ class TurnRun:
         finally:
             self._closing = True
             if self._left is None:
+                if self._cut_short and self._ways.before_end is not None:
+                    await self._ways.before_end(self.errand)
                 await self._close(turn, failure)
             else:
                 await self._put_down(self._left)

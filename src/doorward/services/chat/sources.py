@@ -87,11 +87,14 @@ class LeftRunning:
     """A turn that another process began and cannot go on with (F-02). The runtime tells its answer again, or says that
     it does not have it; nothing is run a second time.
 
-    `message_id` is the id of the answer's message.
+    `message_id` is the id of the answer's message. Nobody is asked without `resumes`: there the runtime keeps nothing.
     """
 
-    def __init__(self, left: OpenTurn, turns: TurnStore, invoker: Invoker, message_id: str) -> None:
+    def __init__(
+        self, left: OpenTurn, turns: TurnStore, invoker: Invoker, message_id: str, *, resumes: bool = True
+    ) -> None:
         self._left = left
+        self._resumes = resumes and bool(left.subject)
         self._turns = turns
         self._invoker = invoker
         self._message_id = message_id
@@ -112,7 +115,7 @@ class LeftRunning:
 
     async def open(self, errand: Errand) -> AgentReply:
         """Raises `NotFound` (``turn_not_kept``) when the runtime does not have it, or does not come back in time."""
-        if not self._left.subject:
+        if not self._resumes:
             raise _not_kept()
         try:
             async with asyncio.timeout(RESUME_SECONDS):
