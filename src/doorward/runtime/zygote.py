@@ -145,13 +145,15 @@ class Zygote(WorkerProcess):
 
     async def clean_up(self) -> None:
         """Its sessions end with it: the kernel sees to that, and here to what they started."""
-        for process in list(self.children.values()):
-            await process.kill()
-        self.children.clear()
-        control, self.control = self.control, None
-        if control is not None:
-            control.close()
-        await super().clean_up()
+        try:
+            for process in list(self.children.values()):
+                await process.kill()
+        finally:
+            self.children.clear()
+            control, self.control = self.control, None
+            if control is not None:
+                control.close()
+            await super().clean_up()
 
 
 async def start_zygote(plan: WorkerPlan) -> Zygote:
