@@ -72,8 +72,6 @@ _LIMITS = (
 _OF_THIS_MACHINE = {
     "agent.account",
     "agent.allowed_hosts",
-    "agent.arn",
-    "agent.file",
     "agent.host",
     "agent.isolation",
     "agent.max_payload_bytes",
@@ -148,7 +146,8 @@ def variables(settings: Settings, body: int) -> dict[str, str]:
 
 def left_behind(settings: Settings, body: int) -> list[str]:
     """A sentence for each kind of setting that is not the default and does not go along, or not as it is."""
-    keys = [key for key, _ in _changed(settings) if not _goes_along(key, settings) and not _in_template(key, settings)]
+    changed = [key for key, _ in _changed(settings)]
+    keys = [key for key in changed if not _goes_along(key, settings) and not _in_template(key, settings)]
     keys += [name for name in ("clients", "memories", "workloads") if getattr(settings, name)]
     unheld = [key for key in keys if key.startswith(_LIMITS)]
     others = [key for key in keys if key not in unheld]
@@ -157,11 +156,11 @@ def left_behind(settings: Settings, body: int) -> list[str]:
         said.append(f"NOT HELD: nothing in {settings.pattern} on AWS holds {', '.join(unheld)}.")
     if others:
         said.append(f"Not on AWS, where the stack has its own or needs none: {', '.join(others)}.")
-    return said + _shortened(settings, body)
+    return said + _shortened(settings, changed, body)
 
 
-def _shortened(settings: Settings, body: int) -> list[str]:
-    changed, said = dict(_changed(settings)), []
+def _shortened(settings: Settings, changed: list[str], body: int) -> list[str]:
+    said = []
     longest = RELAY_SECONDS if settings.pattern == "two-doors" else LONGEST_TURN
     if _TURN in changed and settings.pattern in _WITH_FUNCTIONS and settings.agent.turn_timeout > longest:
         said.append(f"A turn takes {longest} s at most there, whatever {_TURN} says.")
@@ -172,7 +171,7 @@ def _shortened(settings: Settings, body: int) -> list[str]:
 
 def _goes_along(key: str, settings: Settings) -> bool:
     carried = _TO_FUNCTIONS if settings.pattern in _WITH_FUNCTIONS else _TO_AGENT
-    if key in _OF_THIS_MACHINE or key.startswith((_SESSIONS, *_NOWHERE)):
+    if key in _TEMPLATE or key in _OF_THIS_MACHINE or key.startswith((_SESSIONS, *_NOWHERE)):
         return False
     return key.startswith(carried)
 

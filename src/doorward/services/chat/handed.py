@@ -21,15 +21,11 @@ from doorward.errors import (
     TooManyRequests,
     TurnContinues,
 )
-from doorward.model.budget import Spent
 from doorward.model.chat import (
     Idempotency,
-    MessageStatus,
     Turn,
     TurnEvent,
-    TurnResult,
     TurnStatus,
-    Usage,
 )
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
@@ -40,7 +36,7 @@ from doorward.services.chat import agui
 from doorward.services.chat.equal_sends import EqualSends
 from doorward.services.chat.failures import Failure
 from doorward.services.chat.options import Asked, ChatOptions, new_job
-from doorward.services.chat.run import TurnJob
+from doorward.services.chat.run import TurnJob, never_run
 from doorward.services.chat.stored import READ_BATCH, stored_outcome
 from doorward.services.marked_places import GRACE, MarkedPlaces
 
@@ -204,21 +200,8 @@ class HandedChat:
             raise AgentUnreachable(Failure("agent_unreachable").sentence) from error
 
     async def _close_unrun(self, job: TurnJob) -> None:
-        failure = Failure("agent_unreachable")
         cost = self._options.budget.cost if self._options.budget is not None else None
-        await self._turns.finish(
-            TurnResult(
-                turn_id=job.new.turn_id,
-                status=TurnStatus.FAILED,
-                message_id=job.new.answer_id,
-                content="",
-                message_status=MessageStatus.FAILED,
-                at=self._clock(),
-                events=(TurnEvent(2, agui.failed(failure.code, failure.sentence)),),
-                error_code=failure.code,
-                spent=Spent(amount=cost(Usage())) if cost is not None else None,
-            )
-        )
+        await self._turns.finish(never_run(job, Failure("agent_unreachable"), self._clock(), cost))
 
     async def _ended(self, user: User, turn_id: str, within: float) -> Turn:
         """The turn when it has ended, or as it is after so many seconds."""

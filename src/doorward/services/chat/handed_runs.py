@@ -8,15 +8,13 @@ import structlog
 from msgspec.structs import replace
 
 from doorward.errors import DoorwardError
-from doorward.model.budget import Spent
-from doorward.model.chat import MessageStatus, OpenTurn, TurnEvent, TurnResult, TurnStatus, Usage
+from doorward.model.chat import OpenTurn, TurnResult
 from doorward.ports.functions import Marks
-from doorward.services.chat import agui
 from doorward.services.chat.failures import Failure
 from doorward.services.chat.handed import HandedTurn, cancelled
 from doorward.services.chat.late import finish_later
 from doorward.services.chat.options import ChatOptions, job_left
-from doorward.services.chat.run import TurnJob, TurnRun, TurnWays
+from doorward.services.chat.run import TurnJob, TurnRun, TurnWays, never_run
 from doorward.services.chat.sources import LeftRunning, Source, Stored
 from doorward.services.invocation import Errand, Invoker
 from doorward.services.marked_places import GRACE, MarkedPlaces
@@ -99,18 +97,9 @@ class HandedRuns:
 
     async def _close_untaken(self, left: OpenTurn, ways: TurnWays) -> bool:
         """No agent was asked, so that there is none to stop, and nothing to be paid."""
-        job, failure = job_left(self._options, left, ways.clock()), Failure("turn_interrupted")
-        result = TurnResult(
-            turn_id=left.turn.id,
-            status=TurnStatus.INTERRUPTED,
-            message_id=job.new.answer_id,
-            content="",
-            message_status=MessageStatus.PARTIAL,
-            at=ways.clock(),
-            events=(TurnEvent(left.last_event + 1, agui.failed(failure.code, failure.sentence)),),
-            error_code=failure.code,
-            spent=Spent(amount=ways.cost(Usage())) if ways.cost is not None else None,
-        )
+        now = ways.clock()
+        job = job_left(self._options, left, now)
+        result = never_run(job, Failure("turn_interrupted"), now, ways.cost, last_event=left.last_event)
         try:
             await ways.turns.finish(result)
         except DoorwardError as error:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from doorward.errors import DoorwardError, StoreUnavailable
 from doorward.model.budget import Amount, Spent
-from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnResult, TurnStatus, Usage
+from doorward.model.chat import MessageStatus, NewTurn, Turn, TurnEvent, TurnResult, TurnStatus, Usage
 from doorward.model.principals import User
 from doorward.ports.clock import Clock
 from doorward.ports.conversations import TurnStore
@@ -164,7 +164,7 @@ class TurnRun:
         finally:
             self._closing = True
             if self._left is None:
-                if self._cut_short and self._ways.before_end is not None:
+                if self.cut_short and self._ways.before_end is not None:
                     await self._ways.before_end(self.errand)
                 await self._close(turn, failure)
             else:
@@ -284,6 +284,23 @@ class TurnRun:
         if failure is None:
             return agui.finished(self.job.new.session_id, self.job.new.turn_id, usage)
         return agui.failed(failure.code, failure.sentence)
+
+
+def never_run(
+    job: TurnJob, failure: Failure, at: float, cost: Callable[[Usage], Amount] | None, *, last_event: int = 1
+) -> TurnResult:
+    """The end of a turn for which no agent was asked: there is nothing to be paid."""
+    return TurnResult(
+        turn_id=job.new.turn_id,
+        status=_status(failure),
+        message_id=job.new.answer_id,
+        content="",
+        message_status=_message_status(failure, ""),
+        at=at,
+        events=(TurnEvent(last_event + 1, agui.failed(failure.code, failure.sentence)),),
+        error_code=failure.code,
+        spent=Spent(amount=cost(Usage())) if cost is not None else None,
+    )
 
 
 def _status(failure: Failure | None) -> TurnStatus:
